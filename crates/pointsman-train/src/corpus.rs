@@ -1,0 +1,316 @@
+//! From a recipe's sources to examples with targets, each on one side of the split.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use pointsman_domain::{Prompt, Vocabulary};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::TrainError;
+use crate::neighbours;
+use crate::recipe::{OutcomeSource, Recipe, SplitRecipe, TaskSource, expand};
+use crate::rows::{self, Row};
+
+/// Which side of the split an example is on. Later sides win where near-duplicates disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Split {
+    /// Weights are fitted to it.
+    Train,
+    /// Choices and calibration are made on it.
+    Dev,
+    /// Looked at once, for the card.
+    Test,
+}
+
+impl Split {
+    fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "train" => Ok(Self::Train),
+            "dev" => Ok(Self::Dev),
+            "test" => Ok(Self::Test),
+            other => Err(format!("split `{other}` is none of train, dev, test")),
+        }
+    }
+}
+
+/// What the task head should say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskTarget {
+    /// Index of the label in the vocabulary.
+    pub label: usize,
+    /// Indices of other labels that a careful annotator accepts.
+    pub also: Vec<usize>,
+    /// Weight in the task loss.
+    pub weight: f32,
+}
+
+/// What the difficulty head should say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DifficultyTarget {
+    /// Share of a pool of models that failed, 0–1.
+    pub share: f32,
+    /// Weight in the difficulty loss.
+    pub weight: f32,
+    /// Whether the share was measured; the others are opinions.
+    pub measured: bool,
+}
+
+/// A prompt with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Its name in the source, or file and line.
+    pub id: String,
+    /// Where it comes from.
+    pub source: String,
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Its task, if known.
+    pub task: Option<TaskTarget>,
+    /// Its difficulty, if known.
+    pub difficulty: Option<DifficultyTarget>,
+    /// Its side.
+    pub split: Split,
+}
+
+/// All examples of a recipe.
+#[derive(Debug, Default)]
+pub struct Corpus {
+    /// In the order of the recipe.
+    pub examples: Vec<Example>,
+    /// How many were left out because a near-duplicate is on a later side.
+    pub dropped: usize,
+}
+
+/// Centres of the four bands, for prompts of which only an opinion is known.
+const OPINIONS: [(&str, f32); 4] = [("easy", 0.125), ("medium", 0.375), ("hard", 0.625), ("expert", 0.875)];
+
+impl Corpus {
+    /// Reads everything that `recipe` names; `$DATA` in its file names stands for `data`.
+    ///
+    /// # Errors
+    /// When a file is missing or a row of it unusable.
+    pub fn read(recipe: &Recipe, data: Option<&Path>) -> Result<Self, TrainError> {
+        let vocabulary = recipe.vocabulary().map_err(|message| TrainError::Data { message })?;
+        let mut candidates = Vec::new();
+        for (i, source) in recipe.tasks.iter().enumerate() {
+            let mut rows = task_rows(source, &vocabulary, data)?;
+            if let Some(limit) = source.per_label {
+                rows = at_most_per_label(rows, limit, recipe.seed ^ i as u64);
+            }
+            candidates.extend(rows);
+        }
+        for (i, source) in recipe.outcomes.iter().enumerate() {
+            let mut rows = outcome_rows(source, data)?;
+            if let Some(limit) = source.limit {
+                rows.shuffle(&mut ChaCha8Rng::seed_from_u64(recipe.seed ^ (i as u64) << 32));
+                rows.truncate(limit);
+            }
+            candidates.extend(rows);
+        }
+        Ok(split(candidates, &recipe.split, recipe.seed))
+    }
+
+    /// The examples on one side.
+    pub fn side(&self, split: Split) -> impl Iterator<Item = &Example> {
+        self.examples.iter().filter(move |example| example.split == split)
+    }
+}
+
+/// An example whose side may still be open.
+struct Candidate {
+    example: Example,
+    stated: Option<Split>,
+}
+
+fn task_rows(
+    source: &TaskSource,
+    vocabulary: &Vocabulary,
+    data: Option<&Path>,
+) -> Result<Vec<Candidate>, TrainError> {
+    let mut rows = Vec::new();
+    for path in expand(&source.files, data)? {
+        rows::read(&path, |line, mut row| {
+            let origin = origin(&row, &path);
+            if !source.sources.is_empty() && !source.sources.contains(&origin) {
+                return Ok(());
+            }
+            let label = row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
+            let label = index(vocabulary, source.map.get(label).map_or(label, String::as_str))?;
+            let also = row.also.iter().map(|name| index(vocabulary, name)).collect::<Result<_, _>>()?;
+            let task = Some(TaskTarget { label, also, weight: source.weight });
+            let difficulty = opinion(&row, source.opinion_weight)?;
+            rows.push(candidate(&mut row, line, origin, task, difficulty)?);
+            Ok(())
+        })?;
+    }
+    Ok(rows)
+}
+
+fn outcome_rows(source: &OutcomeSource, data: Option<&Path>) -> Result<Vec<Candidate>, TrainError> {
+    let mut rows = Vec::new();
+    for path in expand(&source.files, data)? {
+        rows::read(&path, |line, mut row| {
+            let share = row.difficulty.ok_or("there is no `difficulty`")?;
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("`difficulty` is {share}; a share is between 0 and 1"));
+            }
+            let difficulty = Some(DifficultyTarget { share, weight: source.weight, measured: true });
+            let origin = origin(&row, &path);
+            rows.push(candidate(&mut row, line, origin, None, difficulty)?);
+            Ok(())
+        })?;
+    }
+    Ok(rows)
+}
+
+fn candidate(
+    row: &mut Row,
+    line: usize,
+    source: String,
+    task: Option<TaskTarget>,
+    difficulty: Option<DifficultyTarget>,
+) -> Result<Candidate, String> {
+    let stated = row.split.as_deref().map(Split::parse).transpose()?;
+    let prompt = row.take_prompt().ok_or("there is neither `text` nor `messages`")?;
+    let id = row.id.take().unwrap_or_else(|| format!("{source}:{line}"));
+    Ok(Candidate { example: Example { id, source, prompt, task, difficulty, split: Split::Train }, stated })
+}
+
+/// The row's source, else its batch, else the file's name.
+fn origin(row: &Row, path: &Path) -> String {
+    let file = || path.file_name().map(|name| name.to_string_lossy().into_owned());
+    row.source.clone().or_else(|| row.batch.clone()).or_else(file).unwrap_or_default()
+}
+
+fn index(vocabulary: &Vocabulary, name: &str) -> Result<usize, String> {
+    vocabulary.index_of(name).ok_or_else(|| match vocabulary.nearest(name) {
+        Some(near) => format!("`{name}` is not a label of this recipe; did you mean `{near}`?"),
+        None => format!("`{name}` is not a label of this recipe; map it in the source's `map`"),
+    })
+}
+
+fn opinion(row: &Row, weight: f32) -> Result<Option<DifficultyTarget>, String> {
+    let Some(band) = row.opinion_band.as_deref().filter(|_| weight > 0.0) else { return Ok(None) };
+    let (_, share) = OPINIONS
+        .into_iter()
+        .find(|(name, _)| *name == band)
+        .ok_or_else(|| format!("`opinion_band` is `{band}`; use easy, medium, hard or expert"))?;
+    Ok(Some(DifficultyTarget { share, weight, measured: false }))
+}
+
+/// A random choice of at most `limit` rows of each label, in their first order.
+fn at_most_per_label(rows: Vec<Candidate>, limit: usize, seed: u64) -> Vec<Candidate> {
+    let mut of_label: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        of_label.entry(row.example.task.as_ref().map_or(usize::MAX, |task| task.label)).or_default().push(i);
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut kept = vec![false; rows.len()];
+    for indices in of_label.values_mut() {
+        indices.shuffle(&mut random);
+        indices.iter().take(limit).for_each(|i| kept[*i] = true);
+    }
+    rows.into_iter().zip(kept).filter_map(|(row, kept)| kept.then_some(row)).collect()
+}
+
+/// Puts each group of near-duplicates on one side: the latest that a member states, else one drawn by the seed. Members
+/// that state an earlier side are dropped.
+fn split(candidates: Vec<Candidate>, recipe: &SplitRecipe, seed: u64) -> Corpus {
+    let texts: Vec<String> = candidates.iter().map(|c| c.example.prompt.subject().to_owned()).collect();
+    let groups = neighbours::group(&texts, recipe.near_duplicate);
+    let mut latest: HashMap<usize, Split> = HashMap::new();
+    for (candidate, group) in candidates.iter().zip(&groups) {
+        if let Some(stated) = candidate.stated {
+            latest.entry(*group).and_modify(|side| *side = (*side).max(stated)).or_insert(stated);
+        }
+    }
+    let mut corpus = Corpus::default();
+    for (Candidate { mut example, stated }, group) in candidates.into_iter().zip(groups) {
+        let side = latest.get(&group).copied().unwrap_or_else(|| draw(group, recipe, seed));
+        if stated.is_some_and(|stated| stated < side) {
+            corpus.dropped += 1;
+            continue;
+        }
+        example.split = side;
+        corpus.examples.push(example);
+    }
+    corpus
+}
+
+/// The side of a group that states none: the same for the same seed, whatever other rows there are.
+fn draw(group: usize, recipe: &SplitRecipe, seed: u64) -> Split {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(group as u64);
+    match random.random::<f64>() {
+        x if x < recipe.test => Split::Test,
+        x if x < recipe.test + recipe.dev => Split::Dev,
+        _ => Split::Train,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(text: &str, stated: Option<Split>) -> Candidate {
+        let example = Example {
+            id: text.to_owned(),
+            source: String::new(),
+            prompt: Prompt::from_text(text),
+            task: None,
+            difficulty: None,
+            split: Split::Train,
+        };
+        Candidate { example, stated }
+    }
+
+    #[test]
+    fn near_duplicates_end_on_one_side() {
+        let long = "please list all the rivers of northern Italy with their length and the towns on their banks";
+        let candidates = vec![
+            candidate(long, Some(Split::Train)),
+            candidate(&long.to_uppercase(), Some(Split::Test)),
+            candidate(&format!("{long}!"), None),
+            candidate("an unrelated question about the price of tea in a small shop", Some(Split::Train)),
+        ];
+        let corpus = split(candidates, &SplitRecipe::default(), 1);
+        let sides: Vec<Split> = corpus.examples.iter().map(|example| example.split).collect();
+        assert_eq!((sides, corpus.dropped), (vec![Split::Test, Split::Test, Split::Train], 1));
+    }
+
+    #[test]
+    fn shares_of_the_split_are_as_asked() {
+        let candidates = (0..4000).map(|i| candidate(&format!("word{i} other{i} third{i}"), None)).collect();
+        let corpus = split(candidates, &SplitRecipe { dev: 0.2, test: 0.1, near_duplicate: 0.9 }, 7);
+        let count = |side| corpus.side(side).count();
+        assert!((320..480).contains(&count(Split::Test)), "{}", count(Split::Test));
+        assert!((700..900).contains(&count(Split::Dev)), "{}", count(Split::Dev));
+    }
+
+    #[test]
+    fn a_recipe_is_read_with_weak_labels_mapped_and_limited() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let rows: String = (0..10)
+            .map(|i| format!("{{\"text\":\"number {i} of ten\",\"weak_label\":\"{}\",\"source\":\"s\"}}\n", ["code", "math"][i % 2]))
+            .collect();
+        let path = folder.path().join("weak.jsonl");
+        std::fs::write(&path, rows).expect("written");
+        let source = TaskSource {
+            files: "$DATA/weak.jsonl".to_owned(),
+            label: "weak_label".to_owned(),
+            map: [("code".to_owned(), "code_generation".to_owned())].into(),
+            sources: vec!["s".to_owned()],
+            per_label: None,
+            weight: 0.5,
+            opinion_weight: 0.0,
+        };
+        let vocabulary = Vocabulary::standard();
+        let rows = task_rows(&source, &vocabulary, Some(folder.path())).expect("readable");
+        assert_eq!(at_most_per_label(rows, 3, 1).len(), 6);
+        let unmapped = TaskSource { map: BTreeMap::new(), ..source };
+        let error = task_rows(&unmapped, &vocabulary, Some(folder.path())).map(|_| ()).expect_err("unknown label");
+        assert!(error.to_string().contains("weak.jsonl:1: `code` is not a label"), "{error}");
+    }
+}

@@ -1,0 +1,336 @@
+//! The recipe: everything that a training run depends on, in one readable file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pointsman_domain::{Group, Task, Vocabulary};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+/// A training recipe, read from TOML. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the model and of its folder.
+    pub name: String,
+    /// Version written on the card.
+    pub version: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The pre-trained encoder to start from: `hf:ORG/NAME[@REV]` or a folder with `config.json`, `tokenizer.json`
+    /// and `model.safetensors`.
+    pub backbone: String,
+    /// Licence of the backbone's weights.
+    pub backbone_licence: String,
+    /// The encoder's window in tokens.
+    pub window: usize,
+    /// Labels of the task head with the group of each; the standard vocabulary when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelEntry>,
+    /// Scripts in which the model may be trusted, by Unicode name in lower case; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
+    /// Where task labels come from.
+    pub tasks: Vec<TaskSource>,
+    /// Where difficulty comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<OutcomeSource>,
+    /// How rows that state no split are split.
+    #[serde(default)]
+    pub split: SplitRecipe,
+    /// How texts are varied.
+    #[serde(default)]
+    pub augment: AugmentRecipe,
+    /// How the weights are fitted.
+    pub fit: FitRecipe,
+}
+
+/// One label of the recipe's own vocabulary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelEntry {
+    /// Its name.
+    pub name: Task,
+    /// Its group, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+}
+
+/// A set of labelled prompts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSource {
+    /// A file or `*` pattern for file names, relative to the working folder; `$DATA` stands for `--data`.
+    pub files: String,
+    /// The column with the label.
+    #[serde(default = "task_column")]
+    pub label: String,
+    /// Labels of the source → labels of the vocabulary; a label that is not listed keeps its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub map: BTreeMap<String, String>,
+    /// Values of the `source` column to take; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Most rows of one label to take, chosen by the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_label: Option<usize>,
+    /// Weight of each row in the task loss.
+    #[serde(default = "one")]
+    pub weight: f32,
+    /// Weight of an `opinion_band` column in the difficulty loss; 0 ignores the column.
+    #[serde(default)]
+    pub opinion_weight: f32,
+}
+
+/// A set of prompts with measured outcomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeSource {
+    /// As in [`TaskSource::files`].
+    pub files: String,
+    /// Most rows to take, chosen by the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Weight of each row in the difficulty loss.
+    #[serde(default = "one")]
+    pub weight: f32,
+}
+
+/// How rows that state no split are divided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitRecipe {
+    /// Share that goes to the development split.
+    pub dev: f64,
+    /// Share that goes to the test split.
+    pub test: f64,
+    /// Jaccard similarity of word shingles from which two rows must be on one side.
+    pub near_duplicate: f64,
+}
+
+impl Default for SplitRecipe {
+    fn default() -> Self {
+        Self { dev: 0.1, test: 0.1, near_duplicate: 0.5 }
+    }
+}
+
+/// Share of training rows, 0–1 per epoch, to which each variation is applied.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AugmentRecipe {
+    /// All letters in lower case.
+    pub lower_case: f64,
+    /// A few typing errors.
+    pub typos: f64,
+    /// A polite phrase before or after.
+    pub politeness: f64,
+    /// A system prompt in front.
+    pub system_prompt: f64,
+}
+
+/// How the weights are fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitRecipe {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Rows per step.
+    pub batch: usize,
+    /// Highest learning rate of the top of the encoder.
+    pub learning_rate: f64,
+    /// Highest learning rate of the heads, which start from nothing.
+    pub head_learning_rate: f64,
+    /// Factor on the learning rate from one encoder layer to the one below it.
+    #[serde(default = "one_f64")]
+    pub layer_decay: f64,
+    /// Share of all steps in which the learning rate rises.
+    pub warmup: f64,
+    /// Decoupled weight decay (Loshchilov & Hutter 2019).
+    pub weight_decay: f64,
+    /// Largest norm of the gradient of all weights together.
+    pub clip_norm: f64,
+    /// Probability that is spread evenly over all labels.
+    pub label_smoothing: f32,
+    /// Probability that goes to a row's other accepted labels, together.
+    pub second_label: f32,
+    /// Share of pooled features that are dropped in training.
+    pub dropout: f32,
+    /// Weight of the difficulty loss beside the task loss.
+    pub difficulty_loss: f32,
+    /// Name prefixes of weights that stay as they are in the backbone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
+    /// Steps between checkpoints.
+    #[serde(default = "checkpoint_steps")]
+    pub checkpoint_every: usize,
+}
+
+fn task_column() -> String {
+    "task".to_owned()
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn one_f64() -> f64 {
+    1.0
+}
+
+fn checkpoint_steps() -> usize {
+    100
+}
+
+impl Recipe {
+    /// Reads and checks a recipe.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, has unknown keys, or holds a value outside its range.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(|source| TrainError::io(path, source))?;
+        Self::parse(&text).map_err(|message| TrainError::Recipe { path: path.to_owned(), message })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let recipe: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let shares = [
+            ("split.dev + split.test", self.split.dev + self.split.test),
+            ("split.near_duplicate", self.split.near_duplicate),
+            ("augment.lower_case", self.augment.lower_case),
+            ("augment.typos", self.augment.typos),
+            ("augment.politeness", self.augment.politeness),
+            ("augment.system_prompt", self.augment.system_prompt),
+            ("fit.warmup", self.fit.warmup),
+            ("fit.dropout", self.fit.dropout.into()),
+            ("fit.label_smoothing + fit.second_label", (self.fit.label_smoothing + self.fit.second_label).into()),
+        ];
+        for (key, share) in shares {
+            if !(0.0..1.0).contains(&share) {
+                return Err(format!("`{key}` is {share}; it must be at least 0 and below 1"));
+            }
+        }
+        let counts =
+            [("window", self.window, 16), ("fit.epochs", self.fit.epochs, 1), ("fit.batch", self.fit.batch, 1)];
+        for (key, count, least) in counts {
+            if count < least {
+                return Err(format!("`{key}` is {count}; it must be at least {least}"));
+            }
+        }
+        if self.tasks.is_empty() {
+            return Err("there is no [[tasks]] source; name at least one file of labelled prompts".to_owned());
+        }
+        self.vocabulary().map(|_| ())
+    }
+
+    /// The labels of the task head.
+    ///
+    /// # Errors
+    /// When the recipe's own labels are no vocabulary.
+    pub fn vocabulary(&self) -> Result<Vocabulary, String> {
+        if self.labels.is_empty() {
+            return Ok(Vocabulary::standard());
+        }
+        let entries = self.labels.iter().map(|entry| (entry.name.clone(), entry.group.clone()));
+        Vocabulary::with_groups(entries).map_err(|error| format!("`labels`: {error}"))
+    }
+}
+
+/// The files that a recipe's pattern stands for, in alphabetical order.
+///
+/// A pattern is a path whose last part may hold one `*`; a leading `$DATA` stands for `data`.
+///
+/// # Errors
+/// When `$DATA` is used and not given, or no file fits.
+pub fn expand(pattern: &str, data: Option<&Path>) -> Result<Vec<PathBuf>, TrainError> {
+    let nothing = |message: &str| TrainError::NoFile { pattern: pattern.to_owned(), message: message.to_owned() };
+    let path = match pattern.strip_prefix("$DATA/") {
+        Some(rest) => data.ok_or_else(|| nothing("the recipe asks for a data folder; give --data DIR"))?.join(rest),
+        None => PathBuf::from(pattern),
+    };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let Some((before, after)) = name.split_once('*') else {
+        return if path.is_file() { Ok(vec![path]) } else { Err(nothing("there is no such file")) };
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).map_err(|source| TrainError::io(folder, source))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|file| {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
+        })
+        .collect();
+    files.sort();
+    if files.is_empty() { Err(nothing("no file fits the pattern")) } else { Ok(files) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        name = "tiny"
+        version = "0.1.0"
+        seed = 1
+        backbone = "backbone"
+        backbone_licence = "Apache-2.0"
+        window = 64
+        [[tasks]]
+        files = "rows.jsonl"
+        [fit]
+        epochs = 1
+        batch = 8
+        learning_rate = 1e-4
+        head_learning_rate = 1e-3
+        warmup = 0.1
+        weight_decay = 0.01
+        clip_norm = 1.0
+        label_smoothing = 0.05
+        second_label = 0.2
+        dropout = 0.1
+        difficulty_loss = 1.0
+    "#;
+
+    #[test]
+    fn a_recipe_without_labels_has_the_standard_ones() {
+        let recipe = Recipe::parse(SMALL).expect("valid");
+        assert_eq!(recipe.vocabulary().expect("valid"), Vocabulary::standard());
+        let written = toml::to_string(&recipe).expect("serialises");
+        assert_eq!(Recipe::parse(&written).expect("valid"), recipe);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (wrong, message) in [
+            (SMALL.replace("epochs = 1", "epochs = 0"), "`fit.epochs` is 0"),
+            (SMALL.replace("dropout = 0.1", "dropout = 1.5"), "`fit.dropout` is 1.5"),
+            (SMALL.replace("dropout = 0.1", "drop_out = 0.1"), "unknown field `drop_out`"),
+            (SMALL.replace("seed = 1", "seed = 1\nlabels = [{ name = \"a\" }]"), "at least two tasks"),
+        ] {
+            let error = Recipe::parse(&wrong).expect_err(message);
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn patterns_expand_in_order() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for name in ["b.jsonl", "a.jsonl", "a.txt"] {
+            std::fs::write(folder.path().join(name), "").expect("written");
+        }
+        let names = |pattern| {
+            expand(pattern, Some(folder.path()))
+                .map(|files| files.iter().filter_map(|f| Some(f.file_name()?.to_str()?.to_owned())).collect::<Vec<_>>())
+        };
+        assert_eq!(names("$DATA/*.jsonl").expect("found"), ["a.jsonl", "b.jsonl"]);
+        assert_eq!(names("$DATA/a.txt").expect("found"), ["a.txt"]);
+        assert!(names("$DATA/c.txt").is_err());
+        assert!(expand("$DATA/a", None).expect_err("no data folder").to_string().contains("--data"));
+    }
+}
