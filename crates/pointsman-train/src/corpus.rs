@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn near_duplicates_end_on_one_side() {
-        let long = "please list all the rivers of northern Italy with their length and the towns on their banks";
+        let long =
+            "please list all the rivers of northern Italy with their length and the towns on their banks";
         let candidates = vec![
             candidate(long, Some(Split::Train)),
             candidate(&long.to_uppercase(), Some(Split::Test)),
@@ -293,7 +294,12 @@ mod tests {
     fn a_recipe_is_read_with_weak_labels_mapped_and_limited() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let rows: String = (0..10)
-            .map(|i| format!("{{\"text\":\"number {i} of ten\",\"weak_label\":\"{}\",\"source\":\"s\"}}\n", ["code", "math"][i % 2]))
+            .map(|i| {
+                format!(
+                    "{{\"text\":\"number {i} of ten\",\"weak_label\":\"{}\",\"source\":\"s\"}}\n",
+                    ["code", "math"][i % 2]
+                )
+            })
             .collect();
         let path = folder.path().join("weak.jsonl");
         std::fs::write(&path, rows).expect("written");
@@ -310,7 +316,8 @@ mod tests {
         let rows = task_rows(&source, &vocabulary, Some(folder.path())).expect("readable");
         assert_eq!(at_most_per_label(rows, 3, 1).len(), 6);
         let unmapped = TaskSource { map: BTreeMap::new(), ..source };
-        let error = task_rows(&unmapped, &vocabulary, Some(folder.path())).map(|_| ()).expect_err("unknown label");
+        let error =
+            task_rows(&unmapped, &vocabulary, Some(folder.path())).map(|_| ()).expect_err("unknown label");
         assert!(error.to_string().contains("weak.jsonl:1: `code` is not a label"), "{error}");
     }
 }

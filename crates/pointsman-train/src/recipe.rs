@@ -208,15 +208,21 @@ impl Recipe {
             ("augment.system_prompt", self.augment.system_prompt),
             ("fit.warmup", self.fit.warmup),
             ("fit.dropout", self.fit.dropout.into()),
-            ("fit.label_smoothing + fit.second_label", (self.fit.label_smoothing + self.fit.second_label).into()),
+            (
+                "fit.label_smoothing + fit.second_label",
+                (self.fit.label_smoothing + self.fit.second_label).into(),
+            ),
         ];
         for (key, share) in shares {
             if !(0.0..1.0).contains(&share) {
                 return Err(format!("`{key}` is {share}; it must be at least 0 and below 1"));
             }
         }
-        let counts =
-            [("window", self.window, 16), ("fit.epochs", self.fit.epochs, 1), ("fit.batch", self.fit.batch, 1)];
+        let counts = [
+            ("window", self.window, 16),
+            ("fit.epochs", self.fit.epochs, 1),
+            ("fit.batch", self.fit.batch, 1),
+        ];
         for (key, count, least) in counts {
             if count < least {
                 return Err(format!("`{key}` is {count}; it must be at least {least}"));
@@ -248,9 +254,12 @@ impl Recipe {
 /// # Errors
 /// When `$DATA` is used and not given, or no file fits.
 pub fn expand(pattern: &str, data: Option<&Path>) -> Result<Vec<PathBuf>, TrainError> {
-    let nothing = |message: &str| TrainError::NoFile { pattern: pattern.to_owned(), message: message.to_owned() };
+    let nothing =
+        |message: &str| TrainError::NoFile { pattern: pattern.to_owned(), message: message.to_owned() };
     let path = match pattern.strip_prefix("$DATA/") {
-        Some(rest) => data.ok_or_else(|| nothing("the recipe asks for a data folder; give --data DIR"))?.join(rest),
+        Some(rest) => {
+            data.ok_or_else(|| nothing("the recipe asks for a data folder; give --data DIR"))?.join(rest)
+        }
         None => PathBuf::from(pattern),
     };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
@@ -325,8 +334,9 @@ mod tests {
             std::fs::write(folder.path().join(name), "").expect("written");
         }
         let names = |pattern| {
-            expand(pattern, Some(folder.path()))
-                .map(|files| files.iter().filter_map(|f| Some(f.file_name()?.to_str()?.to_owned())).collect::<Vec<_>>())
+            expand(pattern, Some(folder.path())).map(|files| {
+                files.iter().filter_map(|f| Some(f.file_name()?.to_str()?.to_owned())).collect::<Vec<_>>()
+            })
         };
         assert_eq!(names("$DATA/*.jsonl").expect("found"), ["a.jsonl", "b.jsonl"]);
         assert_eq!(names("$DATA/a.txt").expect("found"), ["a.txt"]);

@@ -82,8 +82,10 @@ mod tests {
         let plain = folder.path().join("a.jsonl");
         std::fs::write(&plain, rows).expect("written");
         let packed = folder.path().join("a.jsonl.gz");
-        let mut encoder =
-            flate2::write::GzEncoder::new(File::create(&packed).expect("created"), flate2::Compression::fast());
+        let mut encoder = flate2::write::GzEncoder::new(
+            File::create(&packed).expect("created"),
+            flate2::Compression::fast(),
+        );
         encoder.write_all(rows.as_bytes()).and_then(|()| encoder.finish().map(|_| ())).expect("written");
         for path in [plain, packed] {
             let mut seen = Vec::new();

@@ -1,0 +1,131 @@
+//! Records as JSON lines.
+
+use std::io::{self, BufRead, Write};
+
+use serde::Deserialize;
+
+use crate::record::{Record, VERSION};
+
+/// Why a line is no record.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {kind}")]
+pub struct ReadError {
+    /// The line, counted from 1.
+    pub line: usize,
+    kind: ReadErrorKind,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadErrorKind {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("not a record: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("record version {0} is newer than this program, which reads up to {VERSION}; update pointsman")]
+    Newer(u32),
+}
+
+/// Appends one record and ends the line.
+///
+/// # Errors
+/// When the writer fails.
+pub fn write(mut writer: impl Write, record: &Record) -> io::Result<()> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    writer.write_all(&line)
+}
+
+/// The records of a file, in order. A line that is no record is an error in its place; reading goes on after it.
+pub fn read(reader: impl BufRead) -> impl Iterator<Item = Result<Record, ReadError>> {
+    reader
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
+        .map(|(i, line)| {
+            line.map_err(ReadErrorKind::from)
+                .and_then(|line| parse(&line))
+                .map_err(|kind| ReadError { line: i + 1, kind })
+        })
+}
+
+fn parse(line: &str) -> Result<Record, ReadErrorKind> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    match serde_json::from_str::<Versioned>(line)?.version {
+        ..=VERSION => Ok(serde_json::from_str(line)?),
+        newer => Err(ReadErrorKind::Newer(newer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pointsman_domain::{
+        Ability, AbstainReason, Band, Decision, DecisionReason, Difficulty, Labels, ModelId, ModelName,
+        RequestFacts, Rule, Task, TokenCount,
+    };
+
+    use super::*;
+
+    fn record() -> Record {
+        let task = Task::new("math").expect("well formed");
+        Record {
+            version: VERSION,
+            id: "019aa3c0-0000-7000-8000-000000000000".to_owned(),
+            time_us: 1_763_700_000_000_000,
+            table: "auto".to_owned(),
+            table_hash: "ab".repeat(32),
+            classifier: "pointsman-small 0.1.0".to_owned(),
+            facts: RequestFacts { input_tokens: TokenCount(12), ..RequestFacts::default() },
+            labels: Labels {
+                task: task.clone(),
+                task_confidence: 0.123_456_79,
+                task_scores: vec![(task, 0.123_456_79)],
+                difficulty: Difficulty::from_ability(Ability(0.1)),
+                ability: Ability(0.1),
+                band: Band::Hard,
+                band_confidence: 1.0 / 3.0,
+                abstained: Some(AbstainReason::LowConfidence),
+                tokens: TokenCount(12),
+                tokens_seen: TokenCount(12),
+            },
+            decision: Decision {
+                model: ModelName::new("strong"),
+                target: ModelId::parse("openai/gpt-5").expect("valid"),
+                fallbacks: vec![ModelName::new("mid")],
+                rule: Rule("unsure".to_owned()),
+                reason: DecisionReason::Abstained(AbstainReason::LowConfidence),
+                skipped: Vec::new(),
+            },
+            overhead_us: 812,
+            prompt: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_bit_for_bit() {
+        let mut file = Vec::new();
+        write(&mut file, &record()).and_then(|()| write(&mut file, &record())).expect("written");
+        let back: Vec<Record> = read(file.as_slice()).collect::<Result<_, _>>().expect("readable");
+        assert_eq!(back, [record(), record()]);
+    }
+
+    #[test]
+    fn the_form_of_version_1_is_fixed() {
+        insta::assert_json_snapshot!(record());
+    }
+
+    #[test]
+    fn torn_foreign_and_newer_lines_are_named_and_passed_over() {
+        let mut file = b"{\"version\":1,\"id\":\n\n{\"version\":99}\nplain text\n".to_vec();
+        write(&mut file, &record()).expect("written");
+        let results: Vec<Result<Record, String>> =
+            read(file.as_slice()).map(|result| result.map_err(|error| error.to_string())).collect();
+        assert_eq!(results.len(), 4);
+        assert!(results[0].as_ref().is_err_and(|e| e.starts_with("line 1: not a record")));
+        assert!(results[1].as_ref().is_err_and(|e| e.contains("line 3: record version 99 is newer")));
+        assert!(results[2].as_ref().is_err_and(|e| e.starts_with("line 4: not a record")));
+        assert_eq!(results[3].as_ref(), Ok(&record()));
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line: what can be asked, in the words of `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Local, neutral, learned model router.
+///
+/// Labels each prompt's task and difficulty with a small transformer on this machine, looks the labels up in a table
+/// that you can read, and says which model should answer. Every decision can be explained and replayed.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Table and settings [default: ./pointsman.toml if there is one, else a built-in table that needs no keys]
+    #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Classifier to use: embedded, a folder, or hf:ORG/NAME[@REV] [default: that of the configuration]
+    #[arg(long, global = true, value_name = "MODEL", env = "POINTSMAN_MODEL")]
+    pub(crate) model: Option<String>,
+    /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
+    #[arg(long, global = true, value_name = "DEVICE", env = "POINTSMAN_DEVICE")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Label a prompt and say which model it would go to, and why
+    Route(PromptArgs),
+    /// Label prompts: one on the command line, or a file of them
+    Classify(ClassifyArgs),
+    /// Run the sidecar: an OpenAI-compatible server that routes `model: "auto"`
+    Serve(ServeArgs),
+    /// Check the table and draw which model each task and band goes to
+    Check,
+    /// Explain a decision: every row that could match, in order of precedence
+    Explain(PromptArgs),
+    /// Train a classifier from a recipe
+    Train(TrainArgs),
+    /// Measure a classifier on labelled data
+    #[command(subcommand)]
+    Eval(EvalCommand),
+}
+
+/// A prompt given on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct PromptArgs {
+    /// The prompt; `-` reads it from standard input
+    #[arg(value_name = "PROMPT", required_unless_present = "messages")]
+    pub(crate) prompt: Option<String>,
+    /// A file with a JSON list of {"role", "content"} messages instead; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub(crate) messages: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClassifyArgs {
+    /// The prompt to label
+    #[arg(value_name = "PROMPT", required_unless_present = "input", conflicts_with = "input")]
+    pub(crate) prompt: Option<String>,
+    /// JSON lines with {"id", "text"} or {"id", "messages"}; `-` is standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Where the labelled rows go, in the order of the input; `-` is standard output
+    #[arg(long, short, value_name = "FILE", default_value = "-", requires = "input")]
+    pub(crate) output: PathBuf,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one [default: that of the configuration, 127.0.0.1:8484]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The recipe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: PathBuf,
+    /// Folder that `$DATA` in the recipe stands for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Pre-trained encoder to start from, instead of the recipe's: a folder or hf:ORG/NAME[@REV]
+    #[arg(long, value_name = "BACKBONE")]
+    pub(crate) backbone: Option<String>,
+    /// Folder in which the model's folder is made
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(crate) out: PathBuf,
+    /// Folder for checkpoints; a run that was cut short goes on from there [default: OUT/NAME.checkpoint]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalCommand {
+    /// How good the task labels are
+    Tasks(EvalTasksArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalTasksArgs {
+    /// Labelled prompts: JSON lines, gzipped or not, with {"text" | "messages", "task" and/or "tasks"}
+    #[arg(long, short, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Rows whose `split` is this only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+    /// Folder for report.json, items.csv and report.html
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Also count how many labels change under typing errors, case, politeness and a system prompt in front
+    #[arg(long)]
+    pub(crate) perturb: bool,
+    /// Exit with 1 when the accuracy (accepted label) is below this
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) floor: Option<f64>,
+    /// Seed of the bootstrap and of the perturbations
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}
