@@ -2,7 +2,9 @@
 
 pub mod batches;
 pub mod corpus;
+pub mod calibrate;
 mod error;
+mod loss;
 pub mod neighbours;
 pub mod recipe;
 mod rows;
