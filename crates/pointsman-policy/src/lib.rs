@@ -1,1 +1,23 @@
+//! Labels, request facts, a state snapshot and the time in; a model and the reason out.
 //!
+//! [`Policy::read`] turns `pointsman.toml` into checked [`Table`]s and says what is wrong with it ([`config`]);
+//! [`Table::decide`] answers; [`Table::matrix`] and [`Table::explain`] show why. Everything here is pure: no IO, no
+//! clock, no randomness, so a decision that was recorded can be taken again, bit for bit.
+
+pub mod config;
+mod decide;
+mod explain;
+mod matrix;
+mod model;
+mod policy;
+mod selector;
+mod state;
+mod table;
+
+pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};
+pub use matrix::{Cell, Matrix, MatrixRow};
+pub use model::{Capabilities, Model, Models, Price};
+pub use policy::Policy;
+pub use selector::{Selector, Subject};
+pub use state::{State, UnixMillis};
+pub use table::{Choice, Choices, Table, TableHash};
