@@ -2,7 +2,7 @@
 
 use pointsman_domain::{Decision, DecisionReason, Labels, ModelName, RequestFacts, Rule, Skip, SkipReason};
 
-use crate::state::{State, UnixMillis};
+use crate::state::{State, UnixMicros};
 use crate::table::{Choice, Choices, Table};
 
 impl Table {
@@ -15,7 +15,7 @@ impl Table {
     ///
     /// Pure and total: the same input gives the same decision, and there is always one.
     #[must_use]
-    pub fn decide(&self, facts: &RequestFacts, labels: &Labels, state: &State, now: UnixMillis) -> Decision {
+    pub fn decide(&self, facts: &RequestFacts, labels: &Labels, state: &State, now: UnixMicros) -> Decision {
         let rows = match labels.abstained {
             Some(_) => self.matching_abstention(),
             None => self.matching(&labels.task, labels.band),
@@ -43,7 +43,7 @@ struct Able<'a> {
 }
 
 impl<'a> Able<'a> {
-    fn of(choices: &'a Choices, facts: &RequestFacts, state: &State, now: UnixMillis) -> Self {
+    fn of(choices: &'a Choices, facts: &RequestFacts, state: &State, now: UnixMicros) -> Self {
         let mut able = Self { models: Vec::new(), skipped: Vec::new() };
         for choice in choices.iter() {
             match skip_reason(choice, facts, state, now) {
@@ -60,7 +60,7 @@ pub(crate) fn skip_reason(
     choice: &Choice,
     facts: &RequestFacts,
     state: &State,
-    now: UnixMillis,
+    now: UnixMicros,
 ) -> Option<SkipReason> {
     choice
         .model

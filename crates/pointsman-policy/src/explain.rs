@@ -9,7 +9,7 @@ use pointsman_domain::{
 use serde::Serialize;
 
 use crate::decide::skip_reason;
-use crate::state::{State, UnixMillis};
+use crate::state::{State, UnixMicros};
 use crate::table::{Choices, Table, TableHash};
 
 /// A decision with everything that led to it.
@@ -100,7 +100,7 @@ impl Table {
         facts: &RequestFacts,
         labels: &Labels,
         state: &State,
-        now: UnixMillis,
+        now: UnixMicros,
     ) -> Explanation {
         let decision = self.decide(facts, labels, state, now);
         let rows = match labels.abstained {

@@ -19,5 +19,5 @@ pub use matrix::{Cell, Matrix, MatrixRow};
 pub use model::{Capabilities, Model, Models, Price};
 pub use policy::Policy;
 pub use selector::{Selector, Subject};
-pub use state::{State, UnixMillis};
+pub use state::{State, UnixMicros};
 pub use table::{Choice, Choices, Table, TableHash};

@@ -4,12 +4,12 @@ use pointsman_domain::ModelName;
 use pointsman_domain::{
     AbstainReason, Band, Decision, DecisionReason, Needs, RequestFacts, SkipReason, TokenCount,
 };
-use pointsman_policy::{Policy, State, UnixMillis};
+use pointsman_policy::{Policy, State, UnixMicros};
 
 use crate::{DESIGN, abstained, labels, policy};
 
 fn decide(policy: &Policy, labels: &pointsman_domain::Labels) -> Decision {
-    policy.auto().decide(&RequestFacts::default(), labels, &State::default(), UnixMillis(0))
+    policy.auto().decide(&RequestFacts::default(), labels, &State::default(), UnixMicros(0))
 }
 
 fn rule_and_model(policy: &Policy, labels: &pointsman_domain::Labels) -> String {
@@ -85,7 +85,7 @@ math         = "blind"
 "#;
 
 fn cascade(facts: RequestFacts, state: &State) -> Decision {
-    policy(CASCADE).auto().decide(&facts, &labels("math", Band::Hard), state, UnixMillis(1_000))
+    policy(CASCADE).auto().decide(&facts, &labels("math", Band::Hard), state, UnixMicros(1_000))
 }
 
 fn skips(decision: &Decision) -> Vec<(&str, SkipReason)> {
@@ -132,7 +132,7 @@ fn needs_and_health_count() {
     assert_eq!(decision.model.as_str(), "blind");
     assert_eq!(skips(&decision), [("small", SkipReason::Capability)]);
 
-    let until = |moment| State { unhealthy_until: [(ModelName::new("small"), UnixMillis(moment))].into() };
+    let until = |moment| State { unhealthy_until: [(ModelName::new("small"), UnixMicros(moment))].into() };
     let decision = cascade(long(10), &until(1_001));
     assert_eq!(skips(&decision), [("small", SkipReason::Unhealthy)]);
     let decision = cascade(long(10), &until(1_000));
@@ -144,7 +144,7 @@ fn fallbacks_are_models_that_could_take_the_request() {
     let text = CASCADE.replace("[\"small\", \"blind\"]", "[\"large\", \"small\", \"blind\"]");
     let facts = long(5_000);
     let decision =
-        policy(&text).auto().decide(&facts, &labels("math", Band::Hard), &State::default(), UnixMillis(0));
+        policy(&text).auto().decide(&facts, &labels("math", Band::Hard), &State::default(), UnixMicros(0));
     assert_eq!(decision.model.as_str(), "large");
     assert_eq!(decision.fallbacks, [ModelName::new("blind")]);
     assert_eq!(skips(&decision), [("small", SkipReason::ContextWindow)]);

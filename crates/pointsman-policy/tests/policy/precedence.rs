@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pointsman_domain::{
     AbstainReason, Band, Labels, ModelName, Needs, RequestFacts, Task, TokenCount, Vocabulary,
 };
-use pointsman_policy::{Policy, State, UnixMillis};
+use pointsman_policy::{Policy, State, UnixMicros};
 use proptest::prelude::*;
 
 use crate::{labels, policy};
@@ -88,11 +88,11 @@ fn any_facts() -> impl Strategy<Value = RequestFacts> {
 
 fn any_state() -> impl Strategy<Value = State> {
     let name = prop::sample::select(vec!["m0", "m1", "m2", "m3", "m4", "gone"]).prop_map(ModelName::new);
-    prop::collection::btree_map(name, (0..2_000u64).prop_map(UnixMillis), 0..4)
+    prop::collection::btree_map(name, (0..2_000u64).prop_map(UnixMicros), 0..4)
         .prop_map(|unhealthy_until| State { unhealthy_until })
 }
 
-const NOW: UnixMillis = UnixMillis(1_000);
+const NOW: UnixMicros = UnixMicros(1_000);
 
 /// The documented precedence, spelt out: row keys for these labels, the most specific first.
 fn reference_order(labels: &Labels) -> Vec<String> {

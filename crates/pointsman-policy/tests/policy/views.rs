@@ -1,12 +1,12 @@
 //! The matrix and the explanation, as text and as data.
 
 use pointsman_domain::{AbstainReason, Band, Labels, ModelName, RequestFacts, TokenCount};
-use pointsman_policy::{Explanation, State, UnixMillis};
+use pointsman_policy::{Explanation, State, UnixMicros};
 
 use crate::{DESIGN, abstained, labels, policy, task};
 
 fn explain(labels: &Labels, facts: RequestFacts, state: &State) -> Explanation {
-    policy(DESIGN).auto().explain(&facts, labels, state, UnixMillis(0))
+    policy(DESIGN).auto().explain(&facts, labels, state, UnixMicros(0))
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_explanation_of_an_abstention() {
 fn an_explanation_of_what_was_passed_over() {
     let facts = RequestFacts { input_tokens: TokenCount(300_000), ..RequestFacts::default() };
     let hard = labels("code_editing", Band::Expert);
-    let down = State { unhealthy_until: [(ModelName::new("mid"), UnixMillis(1))].into() };
+    let down = State { unhealthy_until: [(ModelName::new("mid"), UnixMicros(1))].into() };
     insta::assert_snapshot!(explain(&hard, facts, &State::default()));
     insta::assert_snapshot!(explain(&hard, facts, &down));
 }

@@ -1,0 +1,44 @@
+//! A [`TaskReport`] as files and text: JSON for programs, CSV for each item, one HTML page and a screenful for people.
+
+mod csv;
+mod html;
+mod plot;
+mod text;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pointsman_domain::Labels;
+
+use crate::dataset::Item;
+use crate::tasks::TaskReport;
+
+pub use csv::items_csv;
+pub use html::page;
+
+/// Writes `report.json`, `items.csv` and `index.html` into `folder`, which is made if it is not there, and returns
+/// their paths.
+///
+/// # Errors
+/// When the folder cannot be made or a file cannot be written.
+pub fn write(
+    folder: &Path,
+    report: &TaskReport,
+    items: &[Item],
+    labels: &[Labels],
+) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
+    let files = [
+        ("report.json", serde_json::to_string_pretty(report)? + "\n"),
+        ("items.csv", items_csv(items, labels)),
+        ("index.html", page(report)),
+    ];
+    files
+        .into_iter()
+        .map(|(name, content)| {
+            let path = folder.join(name);
+            fs::write(&path, content).map(|()| path)
+        })
+        .collect()
+}
