@@ -35,7 +35,7 @@ pub use queue::{Labeller, Pending, Queue, QueueError, QueueLimits};
 pub use row::LabelsRow;
 pub use script::{ParseScriptError, Script};
 pub use source::{
-    CARD_FILE, Download, Hub, HubEnvironment, HubRepository, ModelFiles, ModelSource, ParseSourceError, SourceError,
-    TOKENIZER_FILE, WEIGHTS_FILE,
+    CARD_FILE, Download, Hub, HubEnvironment, HubRepository, ModelFiles, ModelSource, ParseSourceError,
+    SourceError, TOKENIZER_FILE, WEIGHTS_FILE,
 };
 pub use tokenize::{SpecialIds, TokenizeError, Tokenized, Tokenizer};

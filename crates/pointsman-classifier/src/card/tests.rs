@@ -1,0 +1,101 @@
+use pointsman_domain::Task;
+
+use super::*;
+use crate::calibration::AbilityCalibration;
+
+fn card() -> Card {
+    let table = |text: &str| toml::from_str(text).expect("TOML");
+    Card {
+        name: "pointsman-tiny".to_owned(),
+        version: "0.1.0".to_owned(),
+        tagging: Tagging::Labels1,
+        licence: "Apache-2.0 OR MIT".to_owned(),
+        window: 256,
+        encoder: EncoderConfig {
+            vocab: 30522,
+            hidden: 384,
+            layers: 6,
+            heads: 12,
+            intermediate: 1536,
+            max_positions: 512,
+            type_vocab: 2,
+            layer_norm_eps: 1e-12,
+        },
+        pooling: Pooling::Mean,
+        vocabulary: Vocabulary::standard(),
+        calibration: Calibration {
+            temperature: 1.25,
+            abstain_below: 0.35,
+            ability: AbilityCalibration { scale: 1.5, shift: -0.25, residual_sd: 0.75 },
+        },
+        scripts: vec![Script::Latin],
+        backbone: Backbone {
+            name: "encoder".to_owned(),
+            source: "hf:org/encoder".to_owned(),
+            licence: "Apache-2.0".to_owned(),
+            attribution: "Its authors".to_owned(),
+        },
+        files: FileHashes::of(b"weights", b"tokenizer"),
+        recipe: table("seed = 7\n[fit]\nepochs = 3"),
+        data: table("rows = 5798"),
+        scores: table("[dev]\ntask_accuracy = 0.73"),
+    }
+}
+
+/// The card with each `(from, to)` replaced in its text.
+fn parse_with(replacements: &[(&str, &str)]) -> Result<Card, CardError> {
+    let mut text = card().to_toml().expect("valid");
+    for (from, to) in replacements {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    Card::parse(&text)
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let text = card().to_toml().expect("valid");
+    insta::assert_snapshot!(text);
+    assert_eq!(Card::parse(&text), Ok(card()));
+}
+
+#[test]
+fn a_model_may_have_labels_of_its_own() {
+    let task = |name| Task::new(name).expect("well formed");
+    let own = Card {
+        tagging: Tagging::Custom,
+        vocabulary: Vocabulary::new([task("billing"), task("outage")]).expect("two labels"),
+        scripts: Vec::new(),
+        ..card()
+    };
+    assert_eq!(Card::parse(&own.to_toml().expect("valid")), Ok(own.clone()));
+    let error = Card { tagging: Tagging::Labels1, ..own }.to_toml().expect_err("not the standard labels");
+    assert_eq!(error.field, "tagging");
+}
+
+#[test]
+fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
+    let message = |replacements: &[(&str, &str)]| parse_with(replacements).expect_err("faulty").to_string();
+    insta::assert_snapshot!(message(&[("window = 256", "window = 600")]), @"");
+    insta::assert_snapshot!(message(&[("heads = 12", "heads = 10")]), @"");
+    insta::assert_snapshot!(message(&[("layers = 6", "layers = 0")]), @"");
+    insta::assert_snapshot!(message(&[("temperature = 1.25", "temperature = 0.0")]), @"");
+    insta::assert_snapshot!(message(&[("residual_sd = 0.75", "residual_sd = nan")]), @"");
+    insta::assert_snapshot!(message(&[("version = \"0.1.0\"", "version = \"\"")]), @"");
+    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"chat\"")]), @"");
+    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"quiz\"")]), @"");
+    insta::assert_snapshot!(message(&[("window = 256", "windows = 256")]), @"");
+    insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @"");
+    insta::assert_snapshot!(message(&[("\"latin\"", "\"latn\"")]), @"");
+}
+
+#[test]
+fn hashes_are_hexadecimal() {
+    // The digest of the empty string, from FIPS 180-4's examples.
+    let hash = FileHash::of(b"");
+    assert_eq!(hash.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(hash.to_string().parse(), Ok(hash));
+    for text in ["", "e3b0", &"g".repeat(64), &"é".repeat(32)] {
+        assert!(text.parse::<FileHash>().is_err(), "{text}");
+    }
+}

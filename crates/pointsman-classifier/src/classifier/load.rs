@@ -1,0 +1,143 @@
+//! From the files of a model to a [`Classifier`], refusing files that contradict one another.
+
+use candle_core::{DType, Device, Error};
+use candle_nn::VarBuilder;
+
+use super::Classifier;
+use crate::card::{Card, CardError, FileHash};
+use crate::model::{Model, TASK_HEAD};
+use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
+use crate::tokenize::{TokenizeError, Tokenizer};
+use crate::weights::{self, WeightsError};
+
+impl Classifier {
+    /// Loads a model onto `device`.
+    ///
+    /// # Errors
+    /// When the card is faulty, a file is not the one that the card names, or weights and tokenizer do not have the shape
+    /// that the card says.
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, LoadError> {
+        let text = std::str::from_utf8(&files.card)
+            .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
+        let card = Card::parse(text)?;
+        let hashes = || {
+            check_hash(WEIGHTS_FILE, &files.weights, card.files.weights)?;
+            check_hash(TOKENIZER_FILE, &files.tokenizer, card.files.tokenizer)
+        };
+        // Vocabulary, hashes and weights are the three slow parts of starting up.
+        let (tokenizer, (hashes, model)) = rayon::join(
+            || Tokenizer::from_json(&files.tokenizer, card.window),
+            || rayon::join(hashes, || build(&card, &files.weights, device)),
+        );
+        // A wrong file is the cause of whatever else is wrong with it.
+        hashes?;
+        let tokenizer = tokenizer?;
+        check_vocabulary(&card, &tokenizer)?;
+        Ok(Self { tokenizer, model: model?, device: device.clone(), card })
+    }
+}
+
+fn check_hash(file: &'static str, content: &[u8], expected: FileHash) -> Result<(), LoadError> {
+    let found = FileHash::of(content);
+    if found == expected { Ok(()) } else { Err(LoadError::Hash { file, expected, found }) }
+}
+
+fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError> {
+    let (known, embedded) = (tokenizer.vocabulary_size(), card.encoder.vocab);
+    if known <= embedded { Ok(()) } else { Err(LoadError::TokenizerSize { known, embedded }) }
+}
+
+fn build(card: &Card, weights: &[u8], device: &Device) -> Result<Model, LoadError> {
+    let tensors = weights::read(weights, device)?;
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+    Model::new(&card.encoder, card.vocabulary.len(), &vb).map_err(|error| mismatch(card, error))
+}
+
+/// Says which of the card's fields the weights contradict.
+fn mismatch(card: &Card, error: Error) -> LoadError {
+    match error {
+        Error::WithBacktrace { inner, .. } | Error::Context { inner, .. } | Error::WithPath { inner, .. } => {
+            mismatch(card, *inner)
+        }
+        Error::CannotFindTensor { path } => LoadError::NoTensor { tensor: path },
+        Error::UnexpectedShape { msg, expected, got } => {
+            let tensor = msg.rsplit(' ').next().unwrap_or_default().to_owned();
+            let of_task_head = tensor.strip_prefix(TASK_HEAD).is_some_and(|rest| rest.starts_with('.'));
+            let rows = got.dims().first().copied().unwrap_or(0);
+            if of_task_head && rows != card.vocabulary.len() {
+                return LoadError::LabelCount { labels: card.vocabulary.len(), rows };
+            }
+            LoadError::Shape { tensor, expected: expected.dims().to_vec(), found: got.dims().to_vec() }
+        }
+        other => LoadError::Device(other),
+    }
+}
+
+/// Why a model cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The card is faulty.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The tokenizer cannot be read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizeError),
+    /// The weights cannot be read.
+    #[error("`model.safetensors`: {0}")]
+    Weights(#[from] WeightsError),
+    /// A file is not the one that the card was written for.
+    #[error(
+        "card.toml: `files.\"{file}\"` is {expected}, but the file's SHA-256 is {found}; the file and the card are of different models or one is damaged, so fetch both anew"
+    )]
+    Hash {
+        /// The file.
+        file: &'static str,
+        /// What the card says.
+        expected: FileHash,
+        /// What the file has.
+        found: FileHash,
+    },
+    /// The task head has another number of outputs than there are labels.
+    #[error(
+        "card.toml: `labels` lists {labels} labels, but the task head has {rows} rows; list the labels that the model was trained on, in their order"
+    )]
+    LabelCount {
+        /// Labels on the card.
+        labels: usize,
+        /// Rows of the head.
+        rows: usize,
+    },
+    /// A tensor has another shape than the encoder that the card describes.
+    #[error(
+        "card.toml: `encoder` asks for {expected:?} as the shape of `{tensor}`, but the weights have {found:?}; copy the shape from the backbone's config.json"
+    )]
+    Shape {
+        /// The tensor.
+        tensor: String,
+        /// What the card asks for.
+        expected: Vec<usize>,
+        /// What there is.
+        found: Vec<usize>,
+    },
+    /// The encoder that the card describes needs a tensor that is not there.
+    #[error(
+        "card.toml: `encoder` asks for a tensor `{tensor}`, which the weights do not have; the card describes another model, or the weights are incomplete"
+    )]
+    NoTensor {
+        /// The tensor.
+        tensor: String,
+    },
+    /// The tokenizer makes ids that the encoder has no embedding for.
+    #[error(
+        "card.toml: `encoder.vocab` is {embedded}, but the tokenizer knows {known} tokens; use the tokenizer that the model was trained with"
+    )]
+    TokenizerSize {
+        /// Tokens of the tokenizer.
+        known: usize,
+        /// Embeddings of the encoder.
+        embedded: usize,
+    },
+    /// The device failed.
+    #[error("the weights cannot be placed on the device: {0}; if memory ran out, use device `cpu`")]
+    Device(#[source] Error),
+}

@@ -1,0 +1,289 @@
+//! Weights on disk: safetensors, large matrices as 8-bit integers with one scale per row.
+//!
+//! A quantised matrix `NAME` of shape (rows, columns) is stored as `NAME`, I8 (rows, columns), and `NAME.scale`,
+//! F32 (rows). Row `r` means `NAME[r, c] · NAME.scale[r]` with `NAME.scale[r] = max_c |w[r, c]| / 127`, so a weight is
+//! off by at most half a scale. Everything else is F32. Files in F32, F16 or BF16 as other tools write them load too.
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+/// Suffix of the name of a matrix's row scales.
+const SCALE: &str = ".scale";
+
+/// Matrices with fewer elements than this stay F32: heads and small embeddings, where precision is cheap.
+const MIN_QUANTIZED_ELEMENTS: usize = 1 << 15;
+
+/// Tensors by name, all F32.
+pub type Tensors = HashMap<String, Tensor>;
+
+/// Reads a safetensors file into F32 tensors on `device`.
+///
+/// # Errors
+/// When the bytes are no safetensors file, or a tensor's type or scales are not as the module describes.
+pub fn read(bytes: &[u8], device: &Device) -> Result<Tensors, WeightsError> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| WeightsError::new("", format!("this is no safetensors file: {error}")))?;
+    let views: HashMap<&str, TensorView<'_>> = file.iter().collect();
+    let mut tensors = Tensors::with_capacity(views.len());
+    for (name, view) in &views {
+        if scaled_matrix(name, &views) {
+            continue;
+        }
+        let values = match view.dtype() {
+            Dtype::I8 => dequantize(name, view, &views)?,
+            _ => widen(name, view)?,
+        };
+        let tensor = Tensor::from_vec(values, view.shape(), device)
+            .map_err(|error| WeightsError::new(name, error.to_string()))?;
+        tensors.insert((*name).to_owned(), tensor);
+    }
+    Ok(tensors)
+}
+
+/// Whether `name` holds the scales of a quantised matrix.
+fn scaled_matrix(name: &str, views: &HashMap<&str, TensorView<'_>>) -> bool {
+    name.strip_suffix(SCALE)
+        .and_then(|matrix| views.get(matrix))
+        .is_some_and(|view| view.dtype() == Dtype::I8)
+}
+
+/// `NAME[r, c] · NAME.scale[r]`, row by row.
+fn dequantize(
+    name: &str,
+    view: &TensorView<'_>,
+    views: &HashMap<&str, TensorView<'_>>,
+) -> Result<Vec<f32>, WeightsError> {
+    let &[rows, columns] = view.shape() else {
+        return Err(WeightsError::new(name, "only matrices can be I8".to_owned()));
+    };
+    let scale_name = format!("{name}{SCALE}");
+    let scales = views
+        .get(scale_name.as_str())
+        .filter(|scales| scales.dtype() == Dtype::F32 && scales.shape() == [rows])
+        .ok_or_else(|| WeightsError::new(name, format!("it is I8 and needs `{scale_name}`, F32 ({rows})")))?;
+    let scales = widen(&scale_name, scales)?;
+    let mut values = vec![0f32; rows * columns];
+    if columns > 0 {
+        values
+            .par_chunks_mut(columns)
+            .zip(view.data().par_chunks(columns))
+            .zip(&scales)
+            .with_min_len(64)
+            .for_each(|((row, bytes), scale)| {
+                for (value, byte) in row.iter_mut().zip(bytes) {
+                    *value = f32::from(byte.cast_signed()) * scale;
+                }
+            });
+    }
+    Ok(values)
+}
+
+/// The values of a tensor of floats as F32.
+fn widen(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {
+    let data = view.data();
+    Ok(match view.dtype() {
+        Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        Dtype::F16 => data.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::BF16 => data.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+        // Position ids and the like, which some exporters store beside the weights.
+        Dtype::I64 => data.as_chunks().0.iter().map(|bytes| int_to_f32(i64::from_le_bytes(*bytes))).collect(),
+        other => {
+            let message = format!("its type {other:?} is not one of F32, F16, BF16 and I8; convert the file");
+            return Err(WeightsError::new(name, message));
+        }
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ids are far below 2^24")]
+fn int_to_f32(value: i64) -> f32 {
+    value as f32
+}
+
+/// Writes tensors as a safetensors file with its large matrices quantised. The same tensors give the same bytes.
+///
+/// # Errors
+/// When a tensor is not F32, has values that are not finite, or cannot be copied from its device.
+pub fn quantize(tensors: &Tensors) -> Result<Vec<u8>, WeightsError> {
+    let mut stored = BTreeMap::new();
+    for (name, tensor) in tensors {
+        let values = finite_values(name, tensor)?;
+        match *tensor.dims() {
+            [rows, columns] if rows * columns >= MIN_QUANTIZED_ELEMENTS => {
+                let (bytes, scales) = quantize_rows(&values, columns);
+                stored.insert(name.clone(), Stored { dtype: Dtype::I8, shape: vec![rows, columns], bytes });
+                stored.insert(format!("{name}{SCALE}"), Stored::f32(&scales, vec![rows]));
+            }
+            _ => {
+                stored.insert(name.clone(), Stored::f32(&values, tensor.dims().to_vec()));
+            }
+        }
+    }
+    let views = stored
+        .iter()
+        .map(|(name, stored)| {
+            let view = TensorView::new(stored.dtype, stored.shape.clone(), &stored.bytes)
+                .map_err(|error| WeightsError::new(name, error.to_string()))?;
+            Ok((name, view))
+        })
+        .collect::<Result<Vec<_>, WeightsError>>()?;
+    safetensors::serialize(views, None).map_err(|error| WeightsError::new("", error.to_string()))
+}
+
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    fn f32(values: &[f32], shape: Vec<usize>) -> Self {
+        Self {
+            dtype: Dtype::F32,
+            shape,
+            bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+}
+
+fn finite_values(name: &str, tensor: &Tensor) -> Result<Vec<f32>, WeightsError> {
+    let failed = |error: candle_core::Error| WeightsError::new(name, error.to_string());
+    if tensor.dtype() != DType::F32 {
+        return Err(WeightsError::new(name, format!("it is {:?} and must be F32", tensor.dtype())));
+    }
+    let values: Vec<f32> = tensor.flatten_all().and_then(|flat| flat.to_vec1()).map_err(failed)?;
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        Err(WeightsError::new(name, "it has values that are not finite; training has diverged".to_owned()))
+    }
+}
+
+/// Rounds each row to multiples of `max |w| / 127`, halves to even. A row of zeros has scale 0.
+#[expect(clippy::cast_possible_truncation, reason = "the quotient is within ±127 by choice of the scale")]
+fn quantize_rows(values: &[f32], columns: usize) -> (Vec<u8>, Vec<f32>) {
+    let mut bytes = Vec::with_capacity(values.len());
+    let mut scales = Vec::with_capacity(values.len() / columns);
+    for row in values.chunks_exact(columns) {
+        let scale = row.iter().fold(0f32, |most, value| most.max(value.abs())) / 127.0;
+        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+        bytes.extend(
+            row.iter().map(|value| {
+                ((value * inverse).clamp(-127.0, 127.0).round_ties_even() as i8).cast_unsigned()
+            }),
+        );
+        scales.push(scale);
+    }
+    (bytes, scales)
+}
+
+/// A weights file, or a tensor of it, that cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", if tensor.is_empty() { String::new() } else { format!("tensor `{tensor}`: ") })]
+pub struct WeightsError {
+    /// The tensor at fault; empty when it is the whole file.
+    pub tensor: String,
+    message: String,
+}
+
+impl WeightsError {
+    fn new(tensor: &str, message: String) -> Self {
+        Self { tensor: tensor.to_owned(), message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn f32_values(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("f32 tensor")
+    }
+
+    fn tensors(entries: Vec<(&str, Vec<f32>, Vec<usize>)>) -> Tensors {
+        entries
+            .into_iter()
+            .map(|(name, values, shape)| {
+                (name.to_owned(), Tensor::from_vec(values, shape, &Device::Cpu).expect("shape fits"))
+            })
+            .collect()
+    }
+
+    fn file(dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("shape fits");
+        safetensors::serialize([("w", view)], None).expect("serialises")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn a_weight_is_off_by_at_most_half_a_scale(
+            seed in proptest::collection::vec(-3f32..3.0, 256),
+            magnitude in 1e-6f32..1e3,
+        ) {
+            let (rows, columns) = (128, 256);
+            let values: Vec<f32> =
+                (0..rows * columns).map(|i| seed[i % 256] * seed[(i / 256 * 7) % 256] * magnitude).collect();
+            let bytes = quantize(&tensors(vec![("w", values.clone(), vec![rows, columns])])).expect("finite");
+            prop_assert!(bytes.len() < rows * columns + rows * 4 + 512);
+            let read = read(&bytes, &Device::Cpu).expect("own file");
+            prop_assert_eq!(read.len(), 1);
+            for (row, got) in values.chunks(columns).zip(f32_values(&read["w"]).chunks(columns)) {
+                let scale = row.iter().fold(0f32, |most, v| most.max(v.abs())) / 127.0;
+                for (want, got) in row.iter().zip(got) {
+                    prop_assert!((want - got).abs() <= 0.5001 * scale, "{} {} {}", want, got, scale);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_small_matrices_and_zero_rows_are_exact() {
+        let mut rows = vec![0.0; 1 << 15];
+        rows[0] = 127.0;
+        rows[1] = -3.0;
+        let given = tensors(vec![
+            ("bias", vec![0.1, -0.2, 0.3], vec![3]),
+            ("head", vec![0.1, 0.2, 0.3, 0.4], vec![2, 2]),
+            ("large", rows, vec![256, 128]),
+        ]);
+        let bytes = quantize(&given).expect("finite");
+        assert_eq!(bytes, quantize(&given).expect("finite"), "the same tensors give the same bytes");
+        let read = read(&bytes, &Device::Cpu).expect("own file");
+        assert_eq!(read.len(), 3);
+        for (name, tensor) in &given {
+            assert_eq!(read[name].dims(), tensor.dims());
+            assert_eq!(f32_values(&read[name]), f32_values(tensor), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_of_other_tools_load() {
+        let values = [1.0f32, -2.5, 0.0, 1024.0];
+        let bytes = |each: &dyn Fn(f32) -> Vec<u8>| values.iter().flat_map(|v| each(*v)).collect::<Vec<_>>();
+        for (dtype, bytes) in [
+            (Dtype::F32, bytes(&|v| v.to_le_bytes().to_vec())),
+            (Dtype::F16, bytes(&|v| f16::from_f32(v).to_le_bytes().to_vec())),
+            (Dtype::BF16, bytes(&|v| bf16::from_f32(v).to_le_bytes().to_vec())),
+        ] {
+            let read = read(&file(dtype, &[2, 2], &bytes), &Device::Cpu).expect("supported type");
+            assert_eq!(f32_values(&read["w"]), values, "{dtype:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let message = |bytes: &[u8]| read(bytes, &Device::Cpu).expect_err("not readable").to_string();
+        insta::assert_snapshot!(message(b"not safetensors"), @"");
+        insta::assert_snapshot!(message(&file(Dtype::I8, &[2, 2], &[0; 4])), @"");
+        insta::assert_snapshot!(message(&file(Dtype::I8, &[4], &[0; 4])), @"");
+        insta::assert_snapshot!(message(&file(Dtype::U8, &[4], &[0; 4])), @"");
+        let broken = quantize(&tensors(vec![("w", vec![f32::NAN], vec![1])])).expect_err("not finite");
+        insta::assert_snapshot!(broken, @"");
+    }
+}
