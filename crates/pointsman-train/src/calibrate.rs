@@ -116,7 +116,9 @@ mod tests {
         let labels = [0, 0, 0, 1, 0, 0, 0, 1];
         let found = temperature(&logits, &labels);
         assert!((found - 4.0 / 3f64.ln()).abs() < 1e-3, "{found}");
-        assert!(negative_log_likelihood(&logits, &labels, found) < negative_log_likelihood(&logits, &labels, 1.0));
+        assert!(
+            negative_log_likelihood(&logits, &labels, found) < negative_log_likelihood(&logits, &labels, 1.0)
+        );
         assert_eq!(temperature(&[], &[]), 1.0);
     }
 

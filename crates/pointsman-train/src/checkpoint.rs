@@ -33,7 +33,8 @@ impl Checkpoint {
         std::fs::create_dir_all(folder).map_err(|source| TrainError::io(folder, source))?;
         let metadata =
             HashMap::from([(STEP.to_owned(), self.step.to_string()), (RUN.to_owned(), run.to_owned())]);
-        let bytes = safetensors::serialize(&self.tensors, Some(metadata)).map_err(candle_core::Error::from)?;
+        let bytes =
+            safetensors::serialize(&self.tensors, Some(metadata)).map_err(candle_core::Error::from)?;
         let (path, draft) = (Self::path(folder), folder.join("checkpoint.draft"));
         std::fs::write(&draft, bytes).map_err(|source| TrainError::io(&draft, source))?;
         std::fs::rename(&draft, &path).map_err(|source| TrainError::io(&path, source))
@@ -58,7 +59,8 @@ impl Checkpoint {
                     .to_owned(),
             ));
         }
-        let step = field(STEP).and_then(|step| step.parse().ok()).ok_or_else(|| refuse("no step".to_owned()))?;
+        let step =
+            field(STEP).and_then(|step| step.parse().ok()).ok_or_else(|| refuse("no step".to_owned()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
         Ok(Some(Self { step, tensors }))
     }

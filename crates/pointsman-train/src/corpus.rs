@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pointsman_domain::{Prompt, Vocabulary};
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::TrainError;

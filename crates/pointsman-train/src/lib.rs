@@ -1,13 +1,29 @@
 //! From labelled prompts to a Pointsman model: data, fine-tuning, calibration, card.
+//!
+//! [`train`] does all of it; the recipe says how. The encoder, its tokenisation and its heads are those of
+//! `pointsman-classifier`, so that what is trained is what is served.
 
+mod adamw;
+mod augment;
+mod backbone;
 pub mod batches;
-pub mod corpus;
 pub mod calibrate;
+mod checkpoint;
+pub mod corpus;
 mod error;
+mod fit;
 mod loss;
 pub mod neighbours;
+mod network;
+mod progress;
 pub mod recipe;
 mod rows;
 pub mod schedule;
+mod scores;
+mod train;
 
+pub use backbone::Backbone;
 pub use error::TrainError;
+pub use progress::{Progress, Step};
+pub use scores::Scores;
+pub use train::{Trained, Training, train};

@@ -21,7 +21,12 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    pub(crate) fn new(batch: &[&Example], labels: usize, recipe: &FitRecipe, device: &Device) -> Result<Self> {
+    pub(crate) fn new(
+        batch: &[&Example],
+        labels: usize,
+        recipe: &FitRecipe,
+        device: &Device,
+    ) -> Result<Self> {
         let mut task = Vec::with_capacity(batch.len() * labels);
         for example in batch {
             task.extend(distribution(example.task.as_ref(), labels, recipe));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pointsman_classifier::Script;
 use pointsman_domain::{Group, Task, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -18,19 +19,20 @@ pub struct Recipe {
     pub version: String,
     /// Seed of every random choice.
     pub seed: u64,
-    /// The pre-trained encoder to start from: `hf:ORG/NAME[@REV]` or a folder with `config.json`, `tokenizer.json`
-    /// and `model.safetensors`.
-    pub backbone: String,
-    /// Licence of the backbone's weights.
-    pub backbone_licence: String,
+    /// Licence of the weights that come out, an SPDX expression.
+    pub licence: String,
+    /// The pre-trained encoder to start from.
+    pub backbone: BackboneRecipe,
     /// The encoder's window in tokens.
     pub window: usize,
     /// Labels of the task head with the group of each; the standard vocabulary when left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<LabelEntry>,
-    /// Scripts in which the model may be trusted, by Unicode name in lower case; empty for all.
+    /// Calibrated confidence below which the model abstains, 0–1.
+    pub abstain_below: f32,
+    /// Scripts in which the model may be trusted; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scripts: Vec<String>,
+    pub scripts: Vec<Script>,
     /// Where task labels come from.
     pub tasks: Vec<TaskSource>,
     /// Where difficulty comes from.
@@ -44,6 +46,20 @@ pub struct Recipe {
     pub augment: AugmentRecipe,
     /// How the weights are fitted.
     pub fit: FitRecipe,
+}
+
+/// The pre-trained encoder to start from, and whom to name for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackboneRecipe {
+    /// `hf:ORG/NAME[@REV]` or a folder, with `config.json`, `tokenizer.json` and `model.safetensors`.
+    pub source: String,
+    /// Its name.
+    pub name: String,
+    /// Licence of its weights, an SPDX expression.
+    pub licence: String,
+    /// Who is to be named, as the licence asks.
+    pub attribution: String,
 }
 
 /// One label of the recipe's own vocabulary.
@@ -119,11 +135,11 @@ impl Default for SplitRecipe {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentRecipe {
-    /// All letters in lower case.
-    pub lower_case: f64,
+    /// Letters in the other case.
+    pub case: f64,
     /// A few typing errors.
     pub typos: f64,
-    /// A polite phrase before or after.
+    /// A polite phrase at the end.
     pub politeness: f64,
     /// A system prompt in front.
     pub system_prompt: f64,
@@ -202,10 +218,11 @@ impl Recipe {
         let shares = [
             ("split.dev + split.test", self.split.dev + self.split.test),
             ("split.near_duplicate", self.split.near_duplicate),
-            ("augment.lower_case", self.augment.lower_case),
+            ("augment.case", self.augment.case),
             ("augment.typos", self.augment.typos),
             ("augment.politeness", self.augment.politeness),
             ("augment.system_prompt", self.augment.system_prompt),
+            ("abstain_below", self.abstain_below.into()),
             ("fit.warmup", self.fit.warmup),
             ("fit.dropout", self.fit.dropout.into()),
             (
@@ -287,9 +304,10 @@ mod tests {
         name = "tiny"
         version = "0.1.0"
         seed = 1
-        backbone = "backbone"
-        backbone_licence = "Apache-2.0"
+        licence = "Apache-2.0"
         window = 64
+        abstain_below = 0.3
+        backbone = { source = "folder", name = "b", licence = "MIT", attribution = "B" }
         [[tasks]]
         files = "rows.jsonl"
         [fit]

@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("pointsman-upstream", &["pointsman-domain"]),
     ("pointsman-record", &["pointsman-domain"]),
     ("pointsman-eval", &["pointsman-domain", "pointsman-classifier", "pointsman-policy", "pointsman-record"]),
-    ("pointsman-train", &["pointsman-domain", "pointsman-classifier", "pointsman-eval"]),
+    ("pointsman-train", &["pointsman-domain", "pointsman-kernels", "pointsman-classifier", "pointsman-eval"]),
     (
         "pointsman",
         &[

@@ -1,0 +1,75 @@
+//! The pre-trained encoder that a fit starts from.
+
+use candle_core::Device;
+use pointsman_classifier::EncoderConfig;
+use pointsman_classifier::weights::{self, Tensors};
+use serde::Deserialize;
+
+use crate::error::TrainError;
+
+/// A backbone as published: configuration, tokenizer and weights.
+#[derive(Debug)]
+pub struct Backbone {
+    /// Shape of the encoder.
+    pub config: EncoderConfig,
+    /// `tokenizer.json`, as it is.
+    pub tokenizer: Vec<u8>,
+    /// The encoder's tensors in f32 by their published names; pooler and position ids are left out.
+    pub tensors: Tensors,
+}
+
+/// The fields of a BERT `config.json` that say what the encoder is.
+#[derive(Deserialize)]
+struct PublishedConfig {
+    model_type: String,
+    hidden_act: String,
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    max_position_embeddings: usize,
+    type_vocab_size: usize,
+    layer_norm_eps: f64,
+}
+
+impl Backbone {
+    /// Reads a backbone whose files `config.json`, `tokenizer.json` and `model.safetensors` are had from `read`.
+    ///
+    /// # Errors
+    /// When a file cannot be had, or the architecture is not that of BERT with erf-GELU.
+    pub fn read(read: impl Fn(&str) -> Result<Vec<u8>, TrainError>) -> Result<Self, TrainError> {
+        let refuse =
+            |message: String| TrainError::Data { message: format!("config.json of the backbone: {message}") };
+        let published: PublishedConfig =
+            serde_json::from_slice(&read("config.json")?).map_err(|error| refuse(error.to_string()))?;
+        if published.model_type != "bert" || published.hidden_act != "gelu" {
+            return Err(refuse(format!(
+                "the architecture is `{}` with `{}`; only `bert` with `gelu` can be trained",
+                published.model_type, published.hidden_act
+            )));
+        }
+        let tensors = weights::read(&read("model.safetensors")?, &Device::Cpu)
+            .map_err(|error| TrainError::Model(Box::new(error)))?
+            .into_iter()
+            .map(|(name, tensor)| (name.strip_prefix("bert.").map(str::to_owned).unwrap_or(name), tensor))
+            .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
+            .collect();
+        Ok(Self { config: published.into(), tokenizer: read("tokenizer.json")?, tensors })
+    }
+}
+
+impl From<PublishedConfig> for EncoderConfig {
+    fn from(published: PublishedConfig) -> Self {
+        Self {
+            vocab: published.vocab_size,
+            hidden: published.hidden_size,
+            layers: published.num_hidden_layers,
+            heads: published.num_attention_heads,
+            intermediate: published.intermediate_size,
+            max_positions: published.max_position_embeddings,
+            type_vocab: published.type_vocab_size,
+            layer_norm_eps: published.layer_norm_eps,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A whole training run.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use pointsman_classifier::weights;
+use pointsman_classifier::{
+    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, FileHash, FileHashes,
+    Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
+};
+use pointsman_domain::{Difficulty, Vocabulary};
+use toml::{Table, Value};
+
+use crate::backbone::Backbone;
+use crate::calibrate;
+use crate::checkpoint::Checkpoint;
+use crate::corpus::{Corpus, Example, Split};
+use crate::error::TrainError;
+use crate::fit::{Fit, tokenize};
+use crate::network::Network;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::scores::{self, Output, Scores};
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Training<'a> {
+    /// What to do.
+    pub recipe: &'a Recipe,
+    /// What to start from.
+    pub backbone: &'a Backbone,
+    /// What to learn from.
+    pub corpus: &'a Corpus,
+    /// Folder in which the model's folder is made.
+    pub out: &'a Path,
+    /// Folder of the checkpoint.
+    pub checkpoints: &'a Path,
+    /// Where to compute.
+    pub device: &'a Device,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The model's card, as written.
+    pub card: Card,
+    /// Scores on the development split.
+    pub dev: Scores,
+    /// Scores on the test split.
+    pub test: Scores,
+}
+
+/// Fits a model and writes its folder: weights, tokenizer, card.
+///
+/// # Errors
+/// When the training split is empty, the backbone does not fit the recipe, the loss diverges, or a file cannot be
+/// written.
+pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Trained, TrainError> {
+    let Training { recipe, backbone, corpus, .. } = training;
+    let vocabulary = recipe.vocabulary().map_err(|message| TrainError::Data { message })?;
+    let tokenizer = Tokenizer::from_json(&backbone.tokenizer, recipe.window)
+        .map_err(|error| TrainError::Model(Box::new(error)))?;
+    let examples: Vec<&Example> = corpus.side(Split::Train).collect();
+    if examples.is_empty() {
+        return Err(TrainError::Data { message: "no row is on the training side of the split".to_owned() });
+    }
+    let mut network = Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device)?;
+    let fit = Fit {
+        recipe,
+        labels: vocabulary.len(),
+        tokenizer: &tokenizer,
+        examples: &examples,
+        device: training.device,
+        checkpoints: training.checkpoints,
+        run: &fingerprint(recipe, corpus),
+    };
+    fit.run(&mut network, progress)?;
+
+    let weights = network.weights();
+    let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
+    // What is calibrated, scored and shipped is what the quantised weights say.
+    network.replace(&read_back(&bytes)?)?;
+    let side = |split| -> Result<(Vec<&Example>, Vec<Output>), TrainError> {
+        let rows: Vec<&Example> = corpus.side(split).collect();
+        let tokens = tokenize(&tokenizer, rows.iter().map(|row| &row.prompt))?;
+        let outputs = network.outputs(&tokens)?;
+        Ok((rows, outputs))
+    };
+    let (dev_rows, dev_outputs) = side(Split::Dev)?;
+    let (test_rows, test_outputs) = side(Split::Test)?;
+    let (dev, test) = (scores::score(&dev_rows, &dev_outputs), scores::score(&test_rows, &test_outputs));
+    let calibration = calibration(&dev_rows, &dev_outputs, recipe.abstain_below);
+    let card = card(training, vocabulary, calibration, &bytes, (&dev, &test))?;
+    write(training, &card, &bytes)?;
+    Checkpoint::remove(training.checkpoints)?;
+    Ok(Trained { card, dev, test })
+}
+
+fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
+    weights::read(bytes, &Device::Cpu).map_err(|error| TrainError::Model(Box::new(error)))
+}
+
+/// Tells runs apart whose checkpoints must not be mixed.
+fn fingerprint(recipe: &Recipe, corpus: &Corpus) -> String {
+    let mut text = format!("{recipe:?}");
+    for example in &corpus.examples {
+        text += &format!("\n{} {:?} {:?} {:?}", example.id, example.split, example.task, example.difficulty);
+    }
+    FileHash::of(text.as_bytes()).to_string()
+}
+
+fn calibration(rows: &[&Example], outputs: &[Output], abstain_below: f32) -> Calibration {
+    let (mut logits, mut labels) = (Vec::new(), Vec::new());
+    let (mut predicted, mut measured) = (Vec::new(), Vec::new());
+    for (row, output) in rows.iter().zip(outputs) {
+        if let Some(task) = &row.task {
+            // A prediction that an annotator accepts is no error to be less sure of.
+            let best = scores::argmax(&output.task);
+            labels.push(if task.also.contains(&best) { best } else { task.label });
+            logits.push(output.task.clone());
+        }
+        if let Some(difficulty) = row.difficulty {
+            predicted.push(f64::from(output.ability));
+            measured.push(f64::from(Difficulty::new(difficulty.share.clamp(0.02, 0.98)).ability().0));
+        }
+    }
+    let line = calibrate::line(&predicted, &measured);
+    Calibration {
+        temperature: calibrate::temperature(&logits, &labels),
+        abstain_below,
+        ability: AbilityCalibration { scale: line.scale, shift: line.shift, residual_sd: line.residual_sd },
+    }
+}
+
+fn card(
+    training: &Training<'_>,
+    vocabulary: Vocabulary,
+    calibration: Calibration,
+    weights: &[u8],
+    (dev, test): (&Scores, &Scores),
+) -> Result<Card, TrainError> {
+    let Training { recipe, backbone, corpus, .. } = training;
+    let table = |message: toml::ser::Error| TrainError::Data { message: message.to_string() };
+    let tagging = if recipe.labels.is_empty() { Tagging::Labels1 } else { Tagging::Custom };
+    Ok(Card {
+        name: recipe.name.clone(),
+        version: recipe.version.clone(),
+        tagging,
+        licence: recipe.licence.clone(),
+        window: recipe.window,
+        encoder: backbone.config,
+        pooling: Pooling::Mean,
+        vocabulary,
+        calibration,
+        scripts: recipe.scripts.clone(),
+        backbone: BackboneCard {
+            name: recipe.backbone.name.clone(),
+            source: recipe.backbone.source.clone(),
+            licence: recipe.backbone.licence.clone(),
+            attribution: recipe.backbone.attribution.clone(),
+        },
+        files: FileHashes::of(weights, &backbone.tokenizer),
+        recipe: Table::try_from(recipe).map_err(table)?,
+        data: data_table(corpus),
+        scores: Table::from_iter([
+            ("dev".to_owned(), Value::Table(scores_table(dev))),
+            ("test".to_owned(), Value::Table(scores_table(test))),
+        ]),
+    })
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
+fn data_table(corpus: &Corpus) -> Table {
+    let count = |split| Value::Integer(corpus.side(split).count() as i64);
+    Table::from_iter([
+        ("train".to_owned(), count(Split::Train)),
+        ("dev".to_owned(), count(Split::Dev)),
+        ("test".to_owned(), count(Split::Test)),
+        ("dropped_near_duplicates".to_owned(), Value::Integer(corpus.dropped as i64)),
+    ])
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
+fn scores_table(scores: &Scores) -> Table {
+    let rounded = |value: f64| Value::Float((value * 1e4).round() / 1e4);
+    Table::from_iter([
+        ("task_rows".to_owned(), Value::Integer(scores.tasks as i64)),
+        ("task_accuracy".to_owned(), rounded(scores.accuracy)),
+        ("task_macro_f1".to_owned(), rounded(scores.macro_f1)),
+        ("outcome_rows".to_owned(), Value::Integer(scores.outcomes as i64)),
+        ("difficulty_spearman".to_owned(), rounded(scores.spearman)),
+    ])
+}
+
+/// Writes the three files; the card comes last, so that a folder with a card is whole.
+fn write(training: &Training<'_>, card: &Card, weights: &[u8]) -> Result<(), TrainError> {
+    let folder = training.out.join(&training.recipe.name);
+    std::fs::create_dir_all(&folder).map_err(|source| TrainError::io(&folder, source))?;
+    let text = card.to_toml().map_err(|error| TrainError::Model(Box::new(error)))?;
+    let files = [
+        (WEIGHTS_FILE, weights),
+        (TOKENIZER_FILE, &training.backbone.tokenizer[..]),
+        (CARD_FILE, text.as_bytes()),
+    ];
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|source| TrainError::io(&path, source))?;
+    }
+    Ok(())
+}

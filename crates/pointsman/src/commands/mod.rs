@@ -1,0 +1,63 @@
+//! What each command does, one file a command.
+
+mod check;
+mod classify;
+mod eval;
+mod explain;
+mod route;
+mod serve;
+mod train;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use pointsman_domain::{Prompt, Turn};
+
+use crate::cli::{Cli, Command, EvalCommand, PromptArgs};
+
+/// How a command that ran to its end came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It did what was asked.
+    Done,
+    /// The answer to what was asked is "no".
+    No,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::No => Self::from(1),
+        }
+    }
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
+    match &cli.command {
+        Command::Route(args) => route::run(args, &cli.global),
+        Command::Classify(args) => classify::run(args, &cli.global),
+        Command::Serve(args) => serve::run(args, &cli.global),
+        Command::Check => check::run(&cli.global),
+        Command::Explain(args) => explain::run(args, &cli.global),
+        Command::Train(args) => train::run(args, &cli.global),
+        Command::Eval(EvalCommand::Tasks(args)) => eval::tasks(args, &cli.global),
+    }
+}
+
+/// The prompt that a command was given.
+fn prompt(args: &PromptArgs) -> Result<Prompt> {
+    if let Some(path) = &args.messages {
+        let text = classify::read_all(path)?;
+        let turns: Vec<Turn> = serde_json::from_str(&text).with_context(|| {
+            format!("{}: not a JSON list of {{\"role\", \"content\"}} messages", path.display())
+        })?;
+        return Ok(Prompt::from_turns(turns));
+    }
+    match args.prompt.as_deref() {
+        Some("-") => Ok(Prompt::from_text(classify::read_all("-".as_ref())?)),
+        Some(text) => Ok(Prompt::from_text(text)),
+        None => anyhow::bail!("give a prompt, or a conversation with --messages"),
+    }
+}
