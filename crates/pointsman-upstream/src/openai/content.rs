@@ -1,0 +1,142 @@
+//! Messages of a chat, reduced to their text.
+
+use std::fmt;
+
+use pointsman_domain::{Role, Turn};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// One message.
+#[derive(Deserialize)]
+pub(super) struct Message {
+    role: MessageRole,
+    #[serde(default)]
+    content: Content,
+}
+
+impl Message {
+    /// How many images it carries.
+    pub(super) fn images(&self) -> u32 {
+        self.content.images
+    }
+
+    /// How long its text is, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.content.text.len()
+    }
+
+    /// Its text, as one turn.
+    pub(super) fn into_turn(self) -> Turn {
+        Turn { role: self.role.0, text: self.content.text }
+    }
+
+    /// Who speaks.
+    pub(super) fn role(&self) -> Role {
+        self.role.0
+    }
+}
+
+/// A role. One that we do not know is for the provider to judge; to us it is context, such as a tool's result.
+struct MessageRole(Role);
+
+impl<'de> Deserialize<'de> for MessageRole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Name {
+            #[serde(alias = "developer")]
+            System,
+            User,
+            Assistant,
+            #[serde(other)]
+            Other,
+        }
+        Ok(Self(match Name::deserialize(deserializer)? {
+            Name::System => Role::System,
+            Name::User => Role::User,
+            Name::Assistant => Role::Assistant,
+            Name::Other => Role::Tool,
+        }))
+    }
+}
+
+/// What a message says: a string, nothing, or a list of parts. The text of its parts is joined by line breaks.
+#[derive(Default)]
+pub(super) struct Content {
+    text: String,
+    images: u32,
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyContent;
+
+        impl<'de> Visitor<'de> for AnyContent {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of content parts")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content { text: text.to_owned(), images: 0 })
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<Content, E> {
+                Ok(Content { text, images: 0 })
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Content, E> {
+                Ok(Content::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content, A::Error> {
+                let mut content = Content::default();
+                while let Some(part) = parts.next_element::<Part>()? {
+                    content.add(&part);
+                }
+                Ok(content)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Content, A::Error> {
+                Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self))
+            }
+        }
+
+        deserializer.deserialize_any(AnyContent)
+    }
+}
+
+/// One part of a message. What is neither text nor an image is passed over.
+#[derive(Deserialize)]
+struct Part {
+    r#type: PartType,
+    #[serde(default)]
+    text: Option<String>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum PartType {
+    #[serde(alias = "input_text")]
+    Text,
+    #[serde(alias = "input_image")]
+    ImageUrl,
+    #[serde(other)]
+    Other,
+}
+
+impl Content {
+    fn add(&mut self, part: &Part) {
+        match (&part.r#type, &part.text) {
+            (PartType::Text, Some(text)) => {
+                if !self.text.is_empty() {
+                    self.text.push('\n');
+                }
+                self.text.push_str(text);
+            }
+            (PartType::ImageUrl, _) => self.images = self.images.saturating_add(1),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! OpenAI's API: what a request asks for, and how errors look.
+
+mod chat;
+mod content;
+mod error;
+
+pub use chat::ChatRequest;
+pub(crate) use chat::tokens_of;
+pub use error::ErrorBody;

@@ -1,0 +1,255 @@
+//! Who can be asked for a reply, and where.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use pointsman_domain::nearest;
+use reqwest::Url;
+
+/// A provider that is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Provider {
+    /// Answers on its own, without a network, for trying things out.
+    Demo,
+    /// Speaks OpenAI's API.
+    OpenAi(Endpoint),
+}
+
+/// Where an API is, and which key opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The address that paths such as `/chat/completions` are added to.
+    pub base_url: BaseUrl,
+    /// The environment variable with the key; without one, requests carry no key.
+    pub api_key_env: Option<String>,
+}
+
+impl Provider {
+    /// The providers that need no section in the configuration, by name.
+    #[must_use]
+    pub fn built_in() -> [(&'static str, Self); 2] {
+        [("demo", Self::Demo), ("openai", Self::OpenAi(Endpoint::openai()))]
+    }
+}
+
+impl Endpoint {
+    /// OpenAI's own.
+    #[must_use]
+    pub fn openai() -> Self {
+        let url = Url::parse("https://api.openai.com/v1").expect("a constant that the tests parse");
+        Self { base_url: BaseUrl(url), api_key_env: Some("OPENAI_API_KEY".to_owned()) }
+    }
+}
+
+/// What a provider speaks, as the configuration names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// OpenAI itself.
+    OpenAi,
+    /// A server that speaks OpenAI's API: vLLM, Ollama, llama.cpp, LM Studio and others.
+    OpenAiCompatible,
+    /// The provider that answers on its own.
+    Demo,
+}
+
+impl ProviderKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::OpenAi, Self::OpenAiCompatible, Self::Demo];
+
+    /// Kinds that are spoken of, but not spoken.
+    const NOT_YET: [&str; 3] = ["anthropic", "bedrock", "azure"];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::OpenAiCompatible => "openai_compatible",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+impl fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ProviderKind {
+    type Err = ProviderKindError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.map(Self::as_str);
+        if let Some(kind) = Self::ALL.into_iter().find(|kind| kind.as_str() == name) {
+            return Ok(kind);
+        }
+        Err(if Self::NOT_YET.contains(&name) {
+            ProviderKindError::NotYet { name: name.to_owned() }
+        } else {
+            ProviderKindError::Unknown { name: name.to_owned(), nearest: nearest(name, known) }
+        })
+    }
+}
+
+/// A word that is no kind of provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderKindError {
+    /// It will be one.
+    #[error("kind `{name}` is not supported yet")]
+    NotYet {
+        /// The word.
+        name: String,
+    },
+    /// It is none.
+    #[error("unknown kind `{name}`")]
+    Unknown {
+        /// The word.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+}
+
+impl ProviderKindError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Unknown { nearest: Some(kind), .. } => format!("did you mean `{kind}`?"),
+            Self::Unknown { .. } | Self::NotYet { .. } => {
+                format!("kinds that work: {}", ProviderKind::ALL.map(ProviderKind::as_str).join(", "))
+            }
+        }
+    }
+}
+
+/// The address of an API: `http` or `https`, without user, query or fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// The address of `path`, which starts without a slash.
+    pub(crate) fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        let joined = format!("{}/{path}", url.path().trim_end_matches('/'));
+        url.set_path(&joined);
+        url
+    }
+
+    /// Whether what is sent there is encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).map_err(|error| BaseUrlError::Malformed(error.to_string()))?;
+        match () {
+            () if !["http", "https"].contains(&url.scheme()) => Err(BaseUrlError::Scheme),
+            () if !url.username().is_empty() || url.password().is_some() => Err(BaseUrlError::Credentials),
+            () if url.query().is_some() || url.fragment().is_some() => Err(BaseUrlError::Query),
+            () => Ok(Self(url)),
+        }
+    }
+}
+
+/// A text that cannot be the address of an API. The text itself is not repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It is no URL.
+    #[error("not a URL ({0}): write one such as http://127.0.0.1:8000/v1")]
+    Malformed(String),
+    /// It is neither `http` nor `https`.
+    #[error("must start with http:// or https://")]
+    Scheme,
+    /// It holds a user or a password.
+    #[error("must not hold credentials: put the key in the environment and name it with api_key_env")]
+    Credentials,
+    /// It has a query or a fragment.
+    #[error("must end with the path, without `?` or `#`")]
+    Query,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_added_to_the_base() {
+        for base in ["http://localhost:8000/v1", "http://localhost:8000/v1/"] {
+            let base: BaseUrl = base.parse().expect("valid");
+            assert_eq!(base.join("chat/completions").as_str(), "http://localhost:8000/v1/chat/completions");
+            assert_eq!(base.to_string(), "http://localhost:8000/v1");
+        }
+        let bare: BaseUrl = "http://localhost:8000".parse().expect("valid");
+        assert_eq!(bare.join("models").as_str(), "http://localhost:8000/models");
+    }
+
+    #[test]
+    fn loopback_and_encryption_are_told() {
+        for (url, loopback, https) in [
+            ("http://127.0.0.1:1/v1", true, false),
+            ("http://[::1]/v1", true, false),
+            ("https://localhost/v1", true, true),
+            ("http://10.0.0.1/v1", false, false),
+            ("https://api.openai.com/v1", false, true),
+        ] {
+            let base: BaseUrl = url.parse().expect(url);
+            assert_eq!((base.is_loopback(), base.is_https()), (loopback, https), "{url}");
+        }
+        assert!(Endpoint::openai().base_url.is_https());
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_are_refused_without_repeating_them() {
+        for url in [
+            "localhost",
+            "ftp://x/v1",
+            "https://me:planted@x/v1",
+            "https://x/v1?key=planted",
+            "https://x/#a",
+            "",
+        ] {
+            let error = url.parse::<BaseUrl>().expect_err(url);
+            assert!(!error.to_string().contains("planted"), "{error}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_known_planned_or_unknown() {
+        for kind in ProviderKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        let said = |name: &str| {
+            let error = name.parse::<ProviderKind>().expect_err(name);
+            format!("{error}; {}", error.help())
+        };
+        assert_eq!(
+            said("bedrock"),
+            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, demo"
+        );
+        assert_eq!(said("opanai"), "unknown kind `opanai`; did you mean `openai`?");
+    }
+}
