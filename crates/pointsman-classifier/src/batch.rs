@@ -30,7 +30,8 @@ impl TokenBatch {
     /// # Errors
     /// When there is no row, a row is empty, or the device fails.
     pub fn new(rows: &[TokenIds], device: &Device) -> Result<Self> {
-        if rows.is_empty() || rows.iter().any(|row| row.ids.is_empty() || row.ids.len() != row.type_ids.len()) {
+        if rows.is_empty() || rows.iter().any(|row| row.ids.is_empty() || row.ids.len() != row.type_ids.len())
+        {
             candle_core::bail!("a batch needs rows, and each row at least one token with its type");
         }
         let each = |of: &dyn Fn(&TokenIds) -> Vec<u32>| {

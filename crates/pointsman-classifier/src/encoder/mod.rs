@@ -54,7 +54,8 @@ impl Encoder {
             candle_core::bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }
         let embeddings = vb.pp("embeddings");
-        let table = |rows: usize, name: &str| embeddings.get((rows, config.hidden), &format!("{name}.weight"));
+        let table =
+            |rows: usize, name: &str| embeddings.get((rows, config.hidden), &format!("{name}.weight"));
         Ok(Self {
             words: table(config.vocab, "word_embeddings")?,
             positions: table(config.max_positions, "position_embeddings")?,
@@ -73,9 +74,13 @@ impl Encoder {
     /// When a row is longer than the encoder's positions or an id is outside the vocabulary.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
         if let Some(length) = batch.lengths.iter().find(|length| **length > self.config.max_positions) {
-            candle_core::bail!("a row of {length} tokens exceeds the encoder's {}", self.config.max_positions);
+            candle_core::bail!(
+                "a row of {length} tokens exceeds the encoder's {}",
+                self.config.max_positions
+            );
         }
-        let types = if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
+        let types =
+            if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
         let embedded = (self.words.index_select(&batch.ids, 0)?
             + self.positions.index_select(&batch.positions, 0)?)?
         .add(&self.types.index_select(&types, 0)?)?;

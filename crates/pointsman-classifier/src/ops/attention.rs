@@ -5,12 +5,16 @@ use pointsman_kernels::{Mat, MatMut, Threads, Tier, matmul, softmax, softmax_bac
 use rayon::prelude::*;
 
 use super::slices::{of, with};
+use super::{composed, fuses};
 
 /// `softmax(q kᵀ / √d) v` for every head (Vaswani et al. 2017), tokens of a row seeing that row alone.
 ///
 /// `qkv` is (tokens, 3 · hidden): queries, keys and values side by side, each with its heads side by side. The result is
 /// (tokens, hidden). `lengths` are the rows' lengths in tokens.
 pub(crate) fn attention(qkv: &Tensor, lengths: &[usize], heads: usize) -> Result<Tensor> {
+    if !fuses(qkv) {
+        return composed::attention(qkv, lengths, heads);
+    }
     qkv.contiguous()?.apply_op1(Attention { lengths: lengths.to_vec(), heads })
 }
 

@@ -5,11 +5,15 @@ use pointsman_kernels::{Tier, bias_gelu, bias_gelu_backward};
 use rayon::prelude::*;
 
 use super::slices::{of, share_of, with};
+use super::{composed, fuses};
 
 /// `gelu(x · weightᵀ + bias)` with the error-function GELU (Hendrycks & Gimpel 2016).
 ///
 /// Shapes as in [`super::linear`].
 pub(crate) fn linear_gelu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !fuses(x) {
+        return composed::linear_gelu(x, weight, bias);
+    }
     super::linear::product(x, weight)?.apply_op2(bias, BiasGelu)
 }
 

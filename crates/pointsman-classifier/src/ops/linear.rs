@@ -4,11 +4,15 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use pointsman_kernels::{Mat, MatMut, Threads, Tier, add_bias, column_sums, matmul};
 
 use super::slices::{of, with};
+use super::{composed, fuses};
 
 /// `x · weightᵀ + bias`.
 ///
 /// `x` is (tokens, in), `weight` (out, in) as PyTorch stores it, `bias` (out); the result is (tokens, out).
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !fuses(x) {
+        return composed::linear(x, weight, bias);
+    }
     x.contiguous()?.apply_op3(weight, bias, Linear)
 }
 
@@ -36,12 +40,7 @@ fn times_transposed(x: &[f32], weight: &[f32], inputs: usize) -> Vec<f32> {
 }
 
 /// The gradients of [`times_transposed`] with respect to `x` and `weight`.
-fn times_transposed_backward(
-    x: &[f32],
-    weight: &[f32],
-    dy: &[f32],
-    inputs: usize,
-) -> (Vec<f32>, Vec<f32>) {
+fn times_transposed_backward(x: &[f32], weight: &[f32], dy: &[f32], inputs: usize) -> (Vec<f32>, Vec<f32>) {
     let (tokens, outputs) = (x.len() / inputs, weight.len() / inputs);
     let dy = Mat::new(dy, tokens, outputs);
     let mut dx = vec![0.0; x.len()];

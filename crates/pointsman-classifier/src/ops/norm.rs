@@ -5,12 +5,18 @@ use pointsman_kernels::{Tier, layer_norm as forward, layer_norm_backward as back
 use rayon::prelude::*;
 
 use super::slices::{of, share_of, with};
+use super::{composed, fuses};
 
 /// `LayerNorm(x) · weight + bias` over the last dimension (Ba, Kiros & Hinton 2016).
 ///
 /// `x` is (tokens, hidden), `weight` and `bias` are (hidden).
 pub(crate) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
-    x.contiguous()?.apply_op3(weight, bias, LayerNorm { epsilon: epsilon as f32 })
+    if !fuses(x) {
+        return composed::layer_norm(x, weight, bias, epsilon);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel computes in f32")]
+    let epsilon = epsilon as f32;
+    x.contiguous()?.apply_op3(weight, bias, LayerNorm { epsilon })
 }
 
 struct LayerNorm {
