@@ -89,26 +89,34 @@ fn is_blob(word: &str) -> bool {
     mixed && share(changes, bytes.len() - 1) > 0.4
 }
 
-/// Letters hit at random: most of them in long words without vowels or with five consonants in a row.
-///
-/// Only words of plain a–z count, since consonants pile up in other alphabets, and capitals are left to acronyms.
+/// Letters hit at random: most of them in words that nobody can say, and hardly a word beside them. (A puzzle may have a
+/// maze of letters, but it says what to do with it.)
 fn is_gibberish(text: &str) -> bool {
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-    let strange: Vec<&&str> = words.iter().filter(|word| is_unpronounceable(word)).collect();
-    let letters: usize = words.iter().map(|word| word.len()).sum();
-    let strange_letters: usize = strange.iter().map(|word| word.len()).sum();
+    let (strange, others): (Vec<&str>, Vec<&str>) = text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .partition(|word| is_unpronounceable(word));
+    let letters = |words: &[&str]| words.iter().map(|word| word.len()).sum::<usize>();
     let enough = strange.len() >= 2 || strange.iter().any(|word| word.len() >= 9);
-    enough && share(strange_letters, letters) >= UNPRONOUNCEABLE_SHARE
+    let hardly_a_word = others.iter().filter(|word| word.len() >= 3).count() <= 2;
+    let share = share(letters(&strange), letters(&strange) + letters(&others));
+    enough && hardly_a_word && share >= UNPRONOUNCEABLE_SHARE
 }
 
+/// At least five letters without a vowel, or six consonants in a row with hardly a vowel around them. (`strengths` has
+/// five in a row, `Rechtsschutz` seven, but vowels enough.)
+///
+/// Only words of plain a–z count, since other alphabets have other rules, and capitals are left to acronyms.
 fn is_unpronounceable(word: &str) -> bool {
-    if word.len() < 5
-        || !word.bytes().all(|b| b.is_ascii_alphabetic())
-        || word.bytes().skip(1).all(|b| b.is_ascii_uppercase())
-    {
+    let letters = word.as_bytes();
+    let acronym = letters.iter().skip(1).all(u8::is_ascii_uppercase);
+    if letters.len() < 5 || acronym || !letters.iter().all(u8::is_ascii_alphabetic) {
         return false;
     }
-    word.split(|c: char| "aeiouyAEIOUY".contains(c)).any(|run| run.len() >= 5)
+    let is_vowel = |letter: &u8| b"aeiouyAEIOUY".contains(letter);
+    let vowels = letters.iter().filter(|letter| is_vowel(letter)).count();
+    let longest_run = letters.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
+    vowels == 0 || (longest_run >= 6 && share(vowels, letters.len()) < 0.2)
 }
 
 /// `part / whole`, 0 of nothing.
@@ -175,6 +183,7 @@ mod tests {
             "\u{1b}[31merror\u{1b}[0m: cannot find value",
             "a\tb\r\nc",
             "14159265358979323846264338327950288419716939937510",
+            "Navigate from j to the goal:\nbbbbbbbbbbbbbbbbbbbbb\nbbppbbppppbppppppbpbp\nbbbbbbbbbbbbbbbbbbbbb",
         ] {
             assert_eq!(reason(text), None, "{text:?}");
         }

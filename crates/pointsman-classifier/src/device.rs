@@ -140,12 +140,12 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_device_that_is_not_compiled_in_says_how_to_get_it() {
-        insta::assert_snapshot!(DeviceChoice::Cuda(1).open().expect_err("not compiled in"), @"");
+        insta::assert_snapshot!(DeviceChoice::Cuda(1).open().expect_err("not compiled in"), @"device `cuda:1` is not compiled in; build with `--features cuda`, or use `cpu` or `auto`");
     }
 
     #[test]
     fn a_device_that_is_not_there_says_what_to_check() {
         let error = candle_core::Error::Msg("no CUDA-capable device is detected\n  0: backtrace".to_owned());
-        insta::assert_snapshot!(DeviceChoice::Cuda(0).not_there(&error), @"");
+        insta::assert_snapshot!(DeviceChoice::Cuda(0).not_there(&error), @"device `cuda:0` is not there: no CUDA-capable device is detected; check its driver and number, or use `cpu` or `auto`");
     }
 }

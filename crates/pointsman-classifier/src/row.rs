@@ -88,9 +88,11 @@ mod tests {
 
     #[test]
     fn fields_have_their_published_order() {
-        let json = |row| serde_json::to_string_pretty(&row).expect("serialises");
-        insta::assert_snapshot!(json(LabelsRow::new(Some("a1"), &labels(None))));
-        insta::assert_snapshot!(json(LabelsRow::new(None, &labels(Some(AbstainReason::LowConfidence)))));
+        let json = |id, labels: &Labels| {
+            serde_json::to_string_pretty(&LabelsRow::<&str>::new(id, labels)).expect("serialises")
+        };
+        insta::assert_snapshot!(json(Some("a1"), &labels(None)));
+        insta::assert_snapshot!(json(None, &labels(Some(AbstainReason::LowConfidence))));
     }
 
     #[test]

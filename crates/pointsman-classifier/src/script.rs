@@ -184,6 +184,6 @@ mod tests {
         for script in Script::ALL {
             assert_eq!(script.as_str().parse(), Ok(*script));
         }
-        insta::assert_snapshot!("cyrilic".parse::<Script>().expect_err("misspelt"), @"");
+        insta::assert_snapshot!("cyrilic".parse::<Script>().expect_err("misspelt"), @"`cyrilic` is not a script, did you mean `cyrillic`; use a Unicode script name in lower case, such as latin or cyrillic");
     }
 }

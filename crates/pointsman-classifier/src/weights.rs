@@ -279,11 +279,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let message = |bytes: &[u8]| read(bytes, &Device::Cpu).expect_err("not readable").to_string();
-        insta::assert_snapshot!(message(b"not safetensors"), @"");
-        insta::assert_snapshot!(message(&file(Dtype::I8, &[2, 2], &[0; 4])), @"");
-        insta::assert_snapshot!(message(&file(Dtype::I8, &[4], &[0; 4])), @"");
-        insta::assert_snapshot!(message(&file(Dtype::U8, &[4], &[0; 4])), @"");
+        insta::assert_snapshot!(message(b"not safetensors"), @"this is no safetensors file: header too large");
+        insta::assert_snapshot!(message(&file(Dtype::I8, &[2, 2], &[0; 4])), @"tensor `w`: it is I8 and needs `w.scale`, F32 (2)");
+        insta::assert_snapshot!(message(&file(Dtype::I8, &[4], &[0; 4])), @"tensor `w`: only matrices can be I8");
+        insta::assert_snapshot!(message(&file(Dtype::U8, &[4], &[0; 4])), @"tensor `w`: its type U8 is not one of F32, F16, BF16 and I8; convert the file");
         let broken = quantize(&tensors(vec![("w", vec![f32::NAN], vec![1])])).expect_err("not finite");
-        insta::assert_snapshot!(broken, @"");
+        insta::assert_snapshot!(broken, @"tensor `w`: it has values that are not finite; training has diverged");
     }
 }

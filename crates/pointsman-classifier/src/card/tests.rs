@@ -76,17 +76,35 @@ fn a_model_may_have_labels_of_its_own() {
 #[test]
 fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
     let message = |replacements: &[(&str, &str)]| parse_with(replacements).expect_err("faulty").to_string();
-    insta::assert_snapshot!(message(&[("window = 256", "window = 600")]), @"");
-    insta::assert_snapshot!(message(&[("heads = 12", "heads = 10")]), @"");
-    insta::assert_snapshot!(message(&[("layers = 6", "layers = 0")]), @"");
-    insta::assert_snapshot!(message(&[("temperature = 1.25", "temperature = 0.0")]), @"");
-    insta::assert_snapshot!(message(&[("residual_sd = 0.75", "residual_sd = nan")]), @"");
-    insta::assert_snapshot!(message(&[("version = \"0.1.0\"", "version = \"\"")]), @"");
-    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"chat\"")]), @"");
-    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"quiz\"")]), @"");
-    insta::assert_snapshot!(message(&[("window = 256", "windows = 256")]), @"");
-    insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @"");
-    insta::assert_snapshot!(message(&[("\"latin\"", "\"latn\"")]), @"");
+    insta::assert_snapshot!(message(&[("window = 256", "window = 600")]), @"card.toml: `window`: 600 tokens; it must be at least 16 and at most the encoder's 512 positions");
+    insta::assert_snapshot!(message(&[("heads = 12", "heads = 10")]), @"card.toml: `encoder.heads`: 10 heads do not share a width of 384 evenly; copy it from the backbone's config.json");
+    insta::assert_snapshot!(message(&[("layers = 6", "layers = 0")]), @"card.toml: `encoder.layers`: it is 0; copy it from the backbone's config.json");
+    insta::assert_snapshot!(message(&[("temperature = 1.25", "temperature = 0.0")]), @"card.toml: `calibration.temperature`: 0 is out of range; it must be above 0");
+    insta::assert_snapshot!(message(&[("residual_sd = 0.75", "residual_sd = nan")]), @"card.toml: `calibration.ability.residual_sd`: NaN is out of range; it must be above 0");
+    insta::assert_snapshot!(message(&[("version = \"0.1.0\"", "version = \"\"")]), @"card.toml: `version`: it is empty; say what the model is");
+    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"chat\"")]), @"card.toml: `labels`: task `chat` is listed twice; list each label once");
+    insta::assert_snapshot!(message(&[("name = \"open_qa\"", "name = \"quiz\"")]), @r#"card.toml: `tagging`: `labels/1` stands for the seventeen standard labels in their order, and `labels` has others; write `tagging = "custom"` for labels of your own"#);
+    insta::assert_snapshot!(message(&[("window = 256", "windows = 256")]), @r#"
+        card.toml: TOML parse error at line 5, column 1
+          |
+        5 | windows = 256
+          | ^^^^^^^
+        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`
+        "#);
+    insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @r#"
+        card.toml: TOML parse error at line 6, column 11
+          |
+        6 | pooling = "cls"
+          |           ^^^^^
+        unknown variant `cls`, expected `mean`
+        "#);
+    insta::assert_snapshot!(message(&[("\"latin\"", "\"latn\"")]), @r#"
+        card.toml: TOML parse error at line 7, column 11
+          |
+        7 | scripts = ["latn"]
+          |           ^^^^^^^^
+        `latn` is not a script, did you mean `latin`; use a Unicode script name in lower case, such as latin or cyrillic
+        "#);
 }
 
 #[test]

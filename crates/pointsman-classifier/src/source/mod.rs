@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn malformed_sources_say_how_to_write_them() {
         let message = |name: &str| name.parse::<ModelSource>().expect_err(name).to_string();
-        insta::assert_snapshot!(message(""), @"");
+        insta::assert_snapshot!(message(""), @"no model is named; use `embedded`, a folder, or hf:ORG/NAME[@REVISION]");
         for name in [
             "hf:",
             "hf:name",
@@ -132,7 +132,7 @@ mod tests {
         ] {
             assert!(message(name).contains("hf:ORG/NAME"), "{name}: {}", message(name));
         }
-        insta::assert_snapshot!(message("hf:name"), @"");
+        insta::assert_snapshot!(message("hf:name"), @"`name` is not a repository on the Hub; write hf:ORG/NAME or hf:ORG/NAME@REVISION");
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             |error: SourceError| error.to_string().replace(&folder.path().display().to_string(), "DIR");
         std::fs::write(folder.path().join(CARD_FILE), "card").expect("written");
         std::fs::write(folder.path().join(TOKENIZER_FILE), "tokenizer").expect("written");
-        insta::assert_snapshot!(shown(source.open(None, &hub).expect_err("no weights")), @"");
+        insta::assert_snapshot!(shown(source.open(None, &hub).expect_err("no weights")), @"folder `DIR` has no `model.safetensors`; a model folder holds card.toml, tokenizer.json and model.safetensors");
         std::fs::write(folder.path().join(WEIGHTS_FILE), "weights").expect("written");
         let files = source.open(None, &hub).expect("complete");
         assert_eq!(
@@ -153,7 +153,7 @@ mod tests {
         );
 
         let missing = ModelSource::Folder(folder.path().join("org/name"));
-        insta::assert_snapshot!(shown(missing.open(None, &hub).expect_err("no folder")), @"");
-        insta::assert_snapshot!(ModelSource::Embedded.open(None, &hub).expect_err("none built in"), @"");
+        insta::assert_snapshot!(shown(missing.open(None, &hub).expect_err("no folder")), @"there is no folder `DIR/org/name`; for a model on the Hub write hf:ORG/NAME");
+        insta::assert_snapshot!(ModelSource::Embedded.open(None, &hub).expect_err("none built in"), @"this program was built without a model; name a folder or hf:ORG/NAME instead of `embedded`");
     }
 }

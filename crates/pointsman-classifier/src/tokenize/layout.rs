@@ -28,7 +28,7 @@ pub(super) fn lay_out(tokenizer: &Tokenizer, prompt: &Prompt) -> Result<Tokenize
     } else {
         Limit::Ends(8 * tokenizer.window.max(512))
     };
-    let subject = text::read(&tokenizer.vocabulary, prompt.subject(), limit)?;
+    let subject = text::read(tokenizer, prompt.subject(), limit)?;
     let mut context = Context::read(tokenizer, prompt.context(), limit)?;
 
     let specials = if context.pieces.is_empty() { 2 } else { 3 };
@@ -64,7 +64,7 @@ impl Context {
         let mut bytes = 0;
         for turn in system.into_iter().chain(recent) {
             bytes += turn.text.len();
-            context.push(tokenizer, turn, text::read(&tokenizer.vocabulary, &turn.text, limit)?);
+            context.push(tokenizer, turn, text::read(tokenizer, &turn.text, limit)?);
         }
         context.tokens += match limit {
             Limit::Whole => count_exactly(tokenizer, &spoken)?,

@@ -63,7 +63,7 @@ impl Tokenizer {
 
     /// Prompts of up to this many bytes, all turns together, are tokenised whole; of longer ones only the ends of each text
     /// are read, and lengths are estimated.
-    pub const EXACT_BYTES: usize = 32 << 10;
+    pub const EXACT_BYTES: usize = 16 << 10;
 
     /// Reads a `tokenizer.json` for a model that sees `window` tokens, special ones included.
     ///
@@ -85,7 +85,7 @@ impl Tokenizer {
         let special = SpecialIds::find(&vocabulary)?;
         let mut marks: [Vec<u32>; 4] = Default::default();
         for (mark, word) in marks.iter_mut().zip(["system:", "user:", "assistant:", "tool:"]) {
-            *mark = text::encode(&vocabulary, word)?;
+            *mark = text::encode(&vocabulary, special, word)?;
         }
         Ok(Self { vocabulary, special, marks, window })
     }
@@ -108,12 +108,12 @@ impl Tokenizer {
         self.vocabulary.get_vocab_size(true)
     }
 
-    /// Token ids of `text` as it stands: no special tokens, no window.
+    /// Token ids of `text` as it stands: no window, no special tokens even where the text spells one out.
     ///
     /// # Errors
     /// When the vocabulary cannot express the text (it has no token for the unknown).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
-        text::encode(&self.vocabulary, text)
+        text::encode(&self.vocabulary, self.special, text)
     }
 
     /// Lays out `prompt` in the window, as the module's description says.
@@ -158,6 +158,10 @@ impl Tokenizer {
 }
 
 impl SpecialIds {
+    fn contains(self, id: u32) -> bool {
+        [self.start, self.separator, self.padding].contains(&id)
+    }
+
     fn find(vocabulary: &Vocabulary) -> Result<Self, TokenizeError> {
         let id = |names: [&'static str; 2]| {
             names

@@ -3,7 +3,7 @@
 use pointsman_domain::TokenCount;
 use tokenizers::Tokenizer as Vocabulary;
 
-use super::TokenizeError;
+use super::{SpecialIds, TokenizeError, Tokenizer};
 
 /// The token ids of a text, or of its two ends.
 #[derive(Debug, Default)]
@@ -24,34 +24,39 @@ pub(super) enum Limit {
 }
 
 /// Tokenises `text` without the white space around it.
-pub(super) fn read(vocabulary: &Vocabulary, text: &str, limit: Limit) -> Result<EncodedText, TokenizeError> {
+pub(super) fn read(tokenizer: &Tokenizer, text: &str, limit: Limit) -> Result<EncodedText, TokenizeError> {
     let text = text.trim();
-    let Limit::Ends(end) = limit else { return whole(vocabulary, text) };
+    let Limit::Ends(end) = limit else { return whole(tokenizer, text) };
     if text.len() <= 2 * end {
-        return whole(vocabulary, text);
+        return whole(tokenizer, text);
     }
     let head = &text[..floor_char_boundary(text, end)];
     let tail = &text[ceil_char_boundary(text, text.len() - end)..];
-    let mut ids = encode(vocabulary, head)?;
-    ids.extend(encode(vocabulary, tail)?);
+    let mut ids = tokenizer.encode(head)?;
+    ids.extend(tokenizer.encode(tail)?);
     let tokens = estimate(ids.len(), head.len() + tail.len(), text.len()).max(ids.len() + 1);
     Ok(EncodedText { ids, tokens })
 }
 
-fn whole(vocabulary: &Vocabulary, text: &str) -> Result<EncodedText, TokenizeError> {
-    let ids = encode(vocabulary, text)?;
+fn whole(tokenizer: &Tokenizer, text: &str) -> Result<EncodedText, TokenizeError> {
+    let ids = tokenizer.encode(text)?;
     Ok(EncodedText { tokens: ids.len(), ids })
 }
 
-/// Token ids of `text` without special tokens.
-pub(super) fn encode(vocabulary: &Vocabulary, text: &str) -> Result<Vec<u32>, TokenizeError> {
+/// Token ids of `text` without special tokens. A Unigram vocabulary holds `</s>` as a piece like any other; typed by a
+/// user it must not end a segment, so it is left out.
+pub(super) fn encode(
+    vocabulary: &Vocabulary,
+    special: SpecialIds,
+    text: &str,
+) -> Result<Vec<u32>, TokenizeError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
     let encoding = vocabulary
         .encode_fast(text, false)
         .map_err(|error| TokenizeError::Text { message: error.to_string() })?;
-    Ok(encoding.get_ids().to_vec())
+    Ok(encoding.get_ids().iter().copied().filter(|id| !special.contains(*id)).collect())
 }
 
 /// How many tokens `bytes` bytes have if `read_bytes` of them have `read_tokens`.
