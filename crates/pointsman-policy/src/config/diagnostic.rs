@@ -172,6 +172,15 @@ impl Diagnostics {
 pub struct Help<'a>(Option<&'a mut Diagnostic>);
 
 impl Help<'_> {
+    /// Leaves the line at fault out of the message, for lines that may hold a secret.
+    #[must_use]
+    pub fn unquoted(mut self) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
+            diagnostic.excerpt.clear();
+        }
+        self
+    }
+
     /// Says what to do.
     pub fn help(self, help: impl Into<String>) {
         if let Some(diagnostic) = self.0 {
@@ -241,6 +250,16 @@ mod tests {
     fn a_span_beyond_the_text_is_no_panic() {
         insta::assert_snapshot!(format!("{:#}", one("", 5..9)), @r"
         pointsman.toml:1:1: error: wrong
+          = help: do this
+        ");
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_not_shown() {
+        let mut diagnostics = Diagnostics::new(Source::new("pointsman.toml", "key = \"planted\"\n"));
+        diagnostics.error(6..15, "key", "wrong").unquoted().help("do this");
+        insta::assert_snapshot!(format!("{:#}", diagnostics.into_sorted().remove(0)), @r"
+        pointsman.toml:1:7: error: wrong
           = help: do this
         ");
     }

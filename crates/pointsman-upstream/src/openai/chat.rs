@@ -1,10 +1,10 @@
 //! `POST /v1/chat/completions`: what routing needs to know of a request.
 
-use pointsman_domain::{Needs, Prompt, RequestFacts, Role, TokenCount};
+use pointsman_domain::{Needs, Prompt, RequestFacts, TokenCount};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::content::Message;
+use super::content::{Message, Messages};
 use crate::body::{RequestError, text};
 
 /// Bytes of text per token, for estimates: OpenAI's rule of thumb for English.
@@ -31,7 +31,7 @@ pub struct ChatRequest {
 
 #[derive(Deserialize)]
 struct Body<'a> {
-    messages: Option<Vec<Message>>,
+    messages: Option<Messages>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     #[serde(borrow)]
@@ -69,11 +69,8 @@ impl ChatRequest {
             }
             None => return Err(RequestError::new("`messages` is missing", Some("messages"))),
         };
-        // A turn of the user counts even without text: it is what is to be answered.
-        let said =
-            messages.into_iter().filter(|message| message.text_bytes() > 0 || message.role() == Role::User);
         Ok(Self {
-            prompt: Prompt::from_turns(said.map(Message::into_turn).collect()),
+            prompt: messages.into_prompt(),
             facts,
             stream: body.stream.unwrap_or(false),
             include_usage: body.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
@@ -83,11 +80,12 @@ impl ChatRequest {
 
 impl Body<'_> {
     fn facts(&self) -> RequestFacts {
-        let messages = self.messages.as_deref().unwrap_or_default();
-        let images: usize = messages.iter().map(|message| message.images() as usize).sum();
+        let none = Messages::default();
+        let messages = self.messages.as_ref().unwrap_or(&none).iter();
+        let images: usize = messages.clone().map(|message| message.images() as usize).sum();
         let tools = [self.tools, self.functions].into_iter().flatten().filter(|tools| is_filled(tools));
         let tool_bytes: Vec<usize> = tools.map(|tools| tools.get().len()).collect();
-        let text_bytes = messages.iter().map(Message::text_bytes).chain(tool_bytes.iter().copied()).sum();
+        let text_bytes = messages.clone().map(Message::text_bytes).chain(tool_bytes.iter().copied()).sum();
         let tokens = tokens_of(text_bytes) + messages.len() * TOKENS_PER_MESSAGE + images * TOKENS_PER_IMAGE;
         let format = self.response_format.as_ref().and_then(|format| format.r#type.as_deref());
         RequestFacts {
@@ -115,6 +113,7 @@ pub(crate) fn tokens_of(bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use pointsman_domain::Role;
     use serde_json::json;
 
     use super::*;

@@ -2,9 +2,41 @@
 
 use std::fmt;
 
-use pointsman_domain::{Role, Turn};
+use pointsman_domain::{Prompt, Role, Turn};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// The messages of a chat, oldest first.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Messages(Vec<Message>);
+
+impl Messages {
+    /// The conversation as text. Parts that are not text are left out, and with them messages that have no other,
+    /// except the user's: those are what is to be answered.
+    #[must_use]
+    pub fn into_prompt(self) -> Prompt {
+        let said =
+            self.0.into_iter().filter(|message| message.text_bytes() > 0 || message.role.0 == Role::User);
+        Prompt::from_turns(said.map(Message::into_turn).collect())
+    }
+
+    /// Whether there is no message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Message> + Clone {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Messages({})", self.0.len())
+    }
+}
 
 /// One message.
 #[derive(Deserialize)]
@@ -25,14 +57,8 @@ impl Message {
         self.content.text.len()
     }
 
-    /// Its text, as one turn.
-    pub(super) fn into_turn(self) -> Turn {
+    fn into_turn(self) -> Turn {
         Turn { role: self.role.0, text: self.content.text }
-    }
-
-    /// Who speaks.
-    pub(super) fn role(&self) -> Role {
-        self.role.0
     }
 }
 

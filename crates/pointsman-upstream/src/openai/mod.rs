@@ -6,4 +6,5 @@ mod error;
 
 pub use chat::ChatRequest;
 pub(crate) use chat::tokens_of;
+pub use content::Messages;
 pub use error::ErrorBody;

@@ -1,0 +1,135 @@
+//! `pointsman.toml`: found, read, checked.
+//!
+//! The sections `[server]`, `[classifier]` and `[providers]` are read here, those about routing by the policy crate, which
+//! needs to know the classifier's vocabulary and the providers first.
+
+mod classifier;
+mod providers;
+mod reading;
+mod server;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use pointsman_domain::{ProviderName, Vocabulary};
+use pointsman_policy::Policy;
+use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
+use pointsman_upstream::Provider;
+
+pub(crate) use classifier::ClassifierConfig;
+pub(crate) use server::ServerConfig;
+
+/// The file that is read when none is named.
+const FILE: &str = "pointsman.toml";
+
+/// What is read when there is no file.
+const BUILT_IN: &str = include_str!("../default.toml");
+
+/// The sections that are read here.
+const OWN_SECTIONS: [&str; 3] = ["classifier", "providers", "server"];
+
+/// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    source: Source,
+    /// What was found to be worth saying about the sections below.
+    warnings: Diagnostics,
+    /// `[server]`
+    pub(crate) server: ServerConfig,
+    /// `[classifier]`
+    pub(crate) classifier: ClassifierConfig,
+    /// `[providers]` and those that are built in.
+    pub(crate) providers: BTreeMap<ProviderName, Provider>,
+}
+
+impl Config {
+    /// Reads the file at `path`; without one `./pointsman.toml` if it is there, else the built-in configuration.
+    ///
+    /// Errors in the sections about routing are left to [`Config::policy`].
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self> {
+        let (config, diagnostics) = Self::read(find(path)?);
+        if diagnostics.has_errors() {
+            return Err(cannot_be_used(diagnostics));
+        }
+        Ok(config)
+    }
+
+    /// What `source` says, with everything that is wrong with the sections that are read here. What is wrong has its
+    /// default.
+    pub(crate) fn read(source: Source) -> (Self, Diagnostics) {
+        let document = Document::parse(&source);
+        let mut diagnostics = document.syntax().clone();
+        let sections: Vec<&str> = OWN_SECTIONS.into_iter().chain(policy::SECTIONS).collect();
+        document.check_sections(&sections, &mut diagnostics);
+        let server = ServerConfig::read(&document, &mut diagnostics);
+        let classifier = ClassifierConfig::read(&document, &mut diagnostics);
+        let providers = providers::read(&document, &mut diagnostics);
+        let config = Self { warnings: diagnostics.clone(), source, server, classifier, providers };
+        (config, diagnostics)
+    }
+
+    /// Where the configuration comes from, for people.
+    pub(crate) fn origin(&self) -> &str {
+        self.source.name()
+    }
+
+    /// Reads the sections about routing, with everything that was found in the whole file. There is a policy exactly if
+    /// nothing found there is an error.
+    pub(crate) fn check(&self, vocabulary: &Vocabulary) -> (Option<Policy>, Vec<Diagnostic>) {
+        let (policy, diagnostics) = self.read_policy(vocabulary);
+        (policy, diagnostics.into_sorted())
+    }
+
+    /// Reads the sections about routing, for work that needs them; also returns what is worth saying.
+    pub(crate) fn policy(&self, vocabulary: &Vocabulary) -> Result<(Policy, Vec<Diagnostic>)> {
+        let (policy, diagnostics) = self.read_policy(vocabulary);
+        match policy {
+            Some(policy) => Ok((policy, diagnostics.into_sorted())),
+            None => Err(cannot_be_used(diagnostics)),
+        }
+    }
+
+    fn read_policy(&self, vocabulary: &Vocabulary) -> (Option<Policy>, Diagnostics) {
+        let document = Document::parse(&self.source);
+        let known = Known {
+            vocabulary: Arc::new(vocabulary.clone()),
+            providers: self.providers.keys().cloned().collect(),
+        };
+        let (policy, found) = Policy::read(&document, &known);
+        let mut diagnostics = self.warnings.clone();
+        diagnostics.extend(found);
+        (policy, diagnostics)
+    }
+}
+
+/// The text of the configuration.
+pub(crate) fn find(path: Option<&Path>) -> Result<Source> {
+    let (path, named) = path.map_or((Path::new(FILE), false), |path| (path, true));
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Source::new(path.display().to_string(), text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+            Ok(Source::new("built-in configuration", BUILT_IN))
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("{}: the configuration cannot be read", path.display()))
+        }
+    }
+}
+
+/// All that is wrong, in full, as one error.
+fn cannot_be_used(diagnostics: Diagnostics) -> anyhow::Error {
+    let name = diagnostics.source().name().to_owned();
+    let mut message = format!("{name} cannot be used");
+    for diagnostic in diagnostics.into_sorted() {
+        if diagnostic.severity == Severity::Error {
+            let _ = write!(message, "\n{diagnostic:#}");
+        }
+    }
+    anyhow::anyhow!(message)
+}
+
+#[cfg(test)]
+mod tests;

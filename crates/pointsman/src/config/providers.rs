@@ -1,0 +1,162 @@
+//! `[providers.NAME]`: who can be asked, where, and with which key.
+
+use std::collections::BTreeMap;
+
+use pointsman_domain::ProviderName;
+use pointsman_policy::config::{Diagnostics, Document, Entry};
+use pointsman_upstream::{BaseUrl, Endpoint, Provider, ProviderKind};
+
+use super::reading;
+
+/// What is written about a provider.
+#[derive(Default)]
+struct RawProvider<'a> {
+    kind: Option<Entry<'a>>,
+    base_url: Option<Entry<'a>>,
+    api_key_env: Option<Entry<'a>>,
+}
+
+const KEYS: [&str; 3] = ["kind", "base_url", "api_key_env"];
+
+/// The providers that are built in, and those of the file.
+pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> BTreeMap<ProviderName, Provider> {
+    let built_in = Provider::built_in().map(|(name, provider)| (ProviderName::new(name), provider));
+    let mut providers = BTreeMap::from(built_in);
+    for entry in reading::entries(document, "providers", diagnostics) {
+        check_name(&entry, diagnostics);
+        // One that has errors counts as known, so that models at it are not reported, too.
+        let provider = read_one(&entry, diagnostics).unwrap_or(Provider::Demo);
+        providers.insert(ProviderName::new(entry.name()), provider);
+    }
+    providers
+}
+
+fn check_name(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
+    let name = entry.name();
+    if name.trim().is_empty() || name.contains('/') {
+        diagnostics
+            .error(entry.key_span(), entry.path(), format!("`{name}` cannot be the name of a provider"))
+            .help("choose a name without `/`: models are written provider/model");
+    }
+}
+
+fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider> {
+    let section = entry.section(diagnostics)?;
+    let mut raw = RawProvider::default();
+    for key in section.entries() {
+        match key.name() {
+            "kind" => raw.kind = Some(key),
+            "base_url" => raw.base_url = Some(key),
+            "api_key_env" => raw.api_key_env = Some(key),
+            name if is_secret(name) => refuse_secret(&key, diagnostics),
+            _ => key.unknown(&KEYS, diagnostics),
+        }
+    }
+    match kind(entry, &raw, diagnostics)? {
+        ProviderKind::Demo => {
+            for key in [&raw.base_url, &raw.api_key_env].into_iter().flatten() {
+                let message = format!("a provider of kind `demo` has no `{}`", key.name());
+                diagnostics.error(key.key_span(), key.path(), message).help("remove it");
+            }
+            Some(Provider::Demo)
+        }
+        ProviderKind::OpenAi => endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics),
+        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics),
+    }
+}
+
+/// The kind that is written; a built-in name needs none.
+fn kind(entry: &Entry<'_>, raw: &RawProvider<'_>, diagnostics: &mut Diagnostics) -> Option<ProviderKind> {
+    let Some(written) = &raw.kind else {
+        let built_in = entry.name().parse().ok().filter(|kind| *kind != ProviderKind::OpenAiCompatible);
+        if built_in.is_none() {
+            diagnostics
+                .error(entry.key_span(), entry.path(), format!("provider `{}` has no `kind`", entry.name()))
+                .help("add kind = \"openai_compatible\" for a server that speaks OpenAI's API");
+        }
+        return built_in;
+    };
+    let name = written.string(diagnostics)?;
+    name.get_ref()
+        .parse::<ProviderKind>()
+        .map_err(|error| {
+            diagnostics.error(written.value_span(), written.path(), error.to_string()).help(error.help());
+        })
+        .ok()
+}
+
+fn endpoint(
+    entry: &Entry<'_>,
+    raw: &RawProvider<'_>,
+    default: Option<Endpoint>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Provider> {
+    let key = raw.api_key_env.as_ref().map(|key| variable(key, diagnostics));
+    let base_url = match (&raw.base_url, &default) {
+        (Some(url), _) => address(url, diagnostics),
+        (None, Some(default)) => Some(default.base_url.clone()),
+        (None, None) => {
+            diagnostics
+                .error(entry.key_span(), entry.path(), format!("provider `{}` has no `base_url`", entry.name()))
+                .help("say where it is: base_url = \"http://127.0.0.1:8000/v1\"");
+            None
+        }
+    };
+    let api_key_env = match key {
+        Some(variable) => Some(variable?),
+        None => default.and_then(|default| default.api_key_env),
+    };
+    let base_url = base_url?;
+    if let (Some(url), Some(variable)) = (&raw.base_url, &api_key_env) {
+        warn_of_open_key(url, &base_url, variable, diagnostics);
+    }
+    Some(Provider::OpenAi(Endpoint { base_url, api_key_env }))
+}
+
+/// Whether a key looks as if its value were a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["key", "token", "secret", "password", "authorization"].iter().any(|word| name.contains(word))
+}
+
+fn refuse_secret(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
+    diagnostics
+        .error(entry.key_span(), entry.path(), format!("unknown key `{}`", entry.name()))
+        .unquoted()
+        .help("put the key in the environment and its variable's name here: api_key_env = \"OPENAI_API_KEY\"");
+}
+
+/// An address. What is wrong with it is said without repeating it: it may hold a password.
+fn address(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<BaseUrl> {
+    let text = entry.string(diagnostics)?;
+    text.get_ref()
+        .parse()
+        .map_err(|error| {
+            let message = format!("`base_url`: {error}");
+            let _ = diagnostics.error(entry.value_span(), entry.path(), message).unquoted();
+        })
+        .ok()
+}
+
+/// The name of an environment variable. Whoever puts the key itself there is told, without repeating it.
+fn variable(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = entry.string(diagnostics)?.into_inner();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name {
+        diagnostics
+            .error(entry.value_span(), entry.path(), "`api_key_env` is not the name of an environment variable")
+            .unquoted()
+            .help("put the key in the environment and its variable's name here, such as \"OPENAI_API_KEY\"");
+        return None;
+    }
+    Some(name)
+}
+
+fn warn_of_open_key(entry: &Entry<'_>, url: &BaseUrl, variable: &str, diagnostics: &mut Diagnostics) {
+    if !url.is_https() && !url.is_loopback() {
+        diagnostics
+            .warning(entry.value_span(), entry.path(), format!("the key in {variable} is sent unencrypted"))
+            .help("use https, or leave api_key_env away if the server needs no key");
+    }
+}

@@ -1,0 +1,171 @@
+//! What the file says, and what is said about it.
+
+use super::*;
+
+fn read(text: &str) -> (Config, Vec<Diagnostic>) {
+    let (config, diagnostics) = Config::read(Source::new("pointsman.toml", text));
+    (config, diagnostics.into_sorted())
+}
+
+/// All that is said about a file, in full.
+fn said(text: &str) -> String {
+    read(text).1.iter().map(|diagnostic| format!("{diagnostic:#}\n")).collect()
+}
+
+#[test]
+fn the_built_in_configuration_is_without_fault() {
+    let (config, diagnostics) = read(BUILT_IN);
+    assert_eq!(diagnostics, []);
+    let (policy, diagnostics) = config.check(&Vocabulary::standard());
+    assert!(policy.is_some());
+    let faults: Vec<_> = diagnostics.iter().filter(|found| found.severity > Severity::Note).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn without_a_section_defaults_hold() {
+    let (config, _) = read("");
+    assert_eq!((&config.server, &config.classifier), (&ServerConfig::default(), &ClassifierConfig::default()));
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8484");
+    assert_eq!(config.server.body_limit_bytes, 10_485_760);
+    assert_eq!(config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(), ["demo", "openai"]);
+}
+
+#[test]
+fn every_key_is_read() {
+    let (config, diagnostics) = read(
+        r#"
+        [server]
+        listen = "[::1]:9000"
+        body_limit_bytes = 1024
+        drain_timeout_ms = 1500
+        connect_timeout_ms = 200
+        [classifier]
+        model = "models/other"
+        device = "cpu"
+        timeout_ms = 20
+        queue = 16
+        [providers.local]
+        kind = "openai_compatible"
+        base_url = "http://127.0.0.1:8000/v1"
+        [providers.openai]
+        api_key_env = "WORK_KEY"
+        [providers.try]
+        kind = "demo"
+        "#,
+    );
+    assert_eq!(diagnostics, []);
+    assert_eq!(
+        (config.server, config.classifier),
+        (
+            ServerConfig {
+                listen: "[::1]:9000".parse().expect("valid"),
+                body_limit_bytes: 1024,
+                drain_timeout: std::time::Duration::from_millis(1500),
+                connect_timeout: std::time::Duration::from_millis(200),
+            },
+            ClassifierConfig {
+                model: "models/other".parse().expect("valid"),
+                device: "cpu".parse().expect("valid"),
+                timeout: std::time::Duration::from_millis(20),
+                queue: 16,
+            }
+        )
+    );
+    insta::assert_debug_snapshot!(config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>());
+    let Provider::OpenAi(openai) = &config.providers[&ProviderName::new("openai")] else {
+        panic!("openai is set up");
+    };
+    assert_eq!(openai.base_url.to_string(), "https://api.openai.com/v1");
+    assert_eq!(openai.api_key_env.as_deref(), Some("WORK_KEY"));
+}
+
+#[test]
+fn faults_of_the_server_and_the_classifier_are_named() {
+    insta::assert_snapshot!(said(
+        r#"
+[sever]
+[server]
+listen = "localhost"
+body_limit = 5
+body_limit_bytes = 0
+drain_timeout_ms = "30s"
+[classifier]
+device = "abacus"
+timeout_ms = 0
+queue = -1
+"#
+    ));
+}
+
+#[test]
+fn faults_of_providers_are_named() {
+    let said = said(
+        r#"
+[providers]
+flat = "openai"
+[providers.claude]
+kind = "anthropic"
+[providers.local]
+base_url = "http://127.0.0.1:8000/v1"
+[providers.vllm]
+kind = "openai_compatible"
+[providers.typo]
+kind = "opanai"
+base_ur = "x"
+[providers.leak]
+kind = "openai_compatible"
+base_url = "https://me:planted-secret@example.com/v1"
+api_key_env = "sk-planted-secret"
+api_key = "sk-planted-secret"
+[providers.try]
+kind = "demo"
+base_url = "http://x"
+"#,
+    );
+    assert!(!said.contains("planted"), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn what_is_unwise_is_a_warning() {
+    insta::assert_snapshot!(said(
+        r#"
+[server]
+listen = "0.0.0.0:8484"
+[providers.far]
+kind = "openai_compatible"
+base_url = "http://example.com/v1"
+api_key_env = "FAR_KEY"
+"#
+    ));
+}
+
+#[test]
+fn a_faulty_provider_is_reported_once() {
+    let text = "[providers.claude]\nkind = \"anthropic\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
+    let (config, _) = read(text);
+    let errors: Vec<_> = config
+        .check(&Vocabulary::standard())
+        .1
+        .into_iter()
+        .filter(|found| found.severity == Severity::Error)
+        .map(|found| found.to_string())
+        .collect();
+    assert_eq!(errors, ["pointsman.toml:2:8: error: kind `anthropic` is not supported yet"]);
+}
+
+#[test]
+fn files_that_are_not_there_or_wrong_are_errors_with_their_name() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let error = Config::load(Some(&folder.path().join("no.toml"))).expect_err("not there");
+    assert!(format!("{error:#}").contains("no.toml: the configuration cannot be read"), "{error:#}");
+    let path = folder.path().join("bad.toml");
+    std::fs::write(&path, "[server]\nlisten = 1\n").expect("written");
+    let error = format!("{:#}", Config::load(Some(&path)).expect_err("wrong"));
+    assert!(error.contains("bad.toml cannot be used") && error.contains("bad.toml:2:10"), "{error}");
+    std::fs::write(&path, "[route]\nmath = 1\n").expect("written");
+    let config = Config::load(Some(&path)).expect("routing is read later");
+    let error = format!("{:#}", config.policy(&Vocabulary::standard()).expect_err("wrong"));
+    assert!(error.contains("bad.toml:2:8"), "{error}");
+}
