@@ -3,7 +3,8 @@
 //! Worker threads sleep until there is work, then take everything that is queued, up to a batch's budget. Nothing waits
 //! for a timer: a lone prompt is classified at once, and batches grow only while the workers are busy.
 
-use std::collections::VecDeque;
+mod waiting;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use futures_channel::oneshot;
 use pointsman_domain::{Labels, Prompt};
 
 use crate::classifier::{Classifier, ClassifyError};
+use waiting::{Job, Waiting};
 
 /// What labels prompts. [`Classifier`] does; tests put something simpler in its place.
 pub trait Labeller: Send + Sync + 'static {
@@ -179,24 +181,6 @@ pub enum QueueError {
     },
 }
 
-struct Job {
-    prompt: Prompt,
-    bytes: usize,
-    tokens: usize,
-    answer: oneshot::Sender<Result<Labels, QueueError>>,
-}
-
-fn text_bytes(prompt: &Prompt) -> usize {
-    prompt.turns().iter().map(|turn| turn.text.len()).sum()
-}
-
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-    closed: bool,
-}
-
 struct Shared {
     limits: QueueLimits,
     waiting: Mutex<Waiting>,
@@ -210,28 +194,9 @@ impl Shared {
     }
 
     fn push(&self, job: Job) -> Result<(), QueueError> {
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(QueueError::Closed);
-        }
-        if self.is_full(&waiting, job.bytes) {
-            // Prompts whose callers have gone make room before anyone is turned away.
-            waiting.drop_cancelled();
-        }
-        if self.is_full(&waiting, job.bytes) {
-            return Err(QueueError::Full { waiting: waiting.jobs.len() });
-        }
-        waiting.bytes += job.bytes;
-        waiting.jobs.push_back(job);
-        drop(waiting);
+        self.lock().push(job, &self.limits)?;
         self.work.notify_one();
         Ok(())
-    }
-
-    fn is_full(&self, waiting: &Waiting, bytes: usize) -> bool {
-        !waiting.jobs.is_empty()
-            && (waiting.jobs.len() >= self.limits.prompts
-                || waiting.bytes.saturating_add(bytes) > self.limits.bytes)
     }
 
     fn work_off(&self, labeller: &dyn Labeller) {
@@ -253,34 +218,6 @@ impl Shared {
             }
             waiting = self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-impl Waiting {
-    /// Takes jobs from the front up to a batch's budget and drops those whose caller has gone.
-    fn take(&mut self, limits: &QueueLimits) -> Vec<Job> {
-        let mut batch: Vec<Job> = Vec::new();
-        let mut tokens = 0usize;
-        while let Some(job) = self.jobs.pop_front() {
-            if job.answer.is_canceled() {
-                self.bytes -= job.bytes;
-                continue;
-            }
-            tokens = tokens.saturating_add(job.tokens);
-            let too_much = batch.len() >= limits.batch_prompts || tokens > limits.batch_tokens;
-            if too_much && !batch.is_empty() {
-                self.jobs.push_front(job);
-                break;
-            }
-            self.bytes -= job.bytes;
-            batch.push(job);
-        }
-        batch
-    }
-
-    fn drop_cancelled(&mut self) {
-        self.jobs.retain(|job| !job.answer.is_canceled());
-        self.bytes = self.jobs.iter().map(|job| job.bytes).sum();
     }
 }
 
@@ -328,6 +265,10 @@ fn label(labeller: &dyn Labeller, prompts: &[Prompt]) -> Result<Vec<Labels>, Que
             failed(format!("the classifier panicked: {said}"))
         }
     }
+}
+
+fn text_bytes(prompt: &Prompt) -> usize {
+    prompt.turns().iter().map(|turn| turn.text.len()).sum()
 }
 
 #[cfg(test)]
