@@ -22,7 +22,7 @@ mod tier;
 pub use adamw::{AdamWStep, adamw, sum_of_squares};
 pub use bias::{add_bias, column_sums};
 pub use gelu::{bias_gelu, bias_gelu_backward};
-pub use matmul::{Mat, MatMut, Threads, matmul};
+pub use matmul::{Mat, MatMut, Packed, matmul};
 pub use norm::{layer_norm, layer_norm_backward};
 pub use softmax::{softmax, softmax_backward};
 pub use tier::Tier;

@@ -129,6 +129,7 @@ fn task_rows(
     vocabulary: &Vocabulary,
     data: Option<&Path>,
 ) -> Result<Vec<Candidate>, TrainError> {
+    let labels = source.labels.as_deref().map(|pattern| separate_labels(pattern, data)).transpose()?;
     let mut rows = Vec::new();
     for path in expand(&source.files, data)? {
         rows::read(&path, |line, mut row| {
@@ -136,9 +137,18 @@ fn task_rows(
             if !source.sources.is_empty() && !source.sources.contains(&origin) {
                 return Ok(());
             }
-            let label = row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
-            let label = index(vocabulary, source.map.get(label).map_or(label, String::as_str))?;
-            let also = row.also.iter().map(|name| index(vocabulary, name)).collect::<Result<_, _>>()?;
+            let (label, also) = match &labels {
+                None => {
+                    let label = row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
+                    (source.map.get(label).map_or(label, String::as_str).to_owned(), row.also.clone())
+                }
+                Some(labels) => match labels.get(&(origin.clone(), row.id.clone().unwrap_or_default())) {
+                    Some(found) => found.clone(),
+                    None => return Ok(()),
+                },
+            };
+            let label = index(vocabulary, &label)?;
+            let also = also.iter().map(|name| index(vocabulary, name)).collect::<Result<_, _>>()?;
             let task = Some(TaskTarget { label, also, weight: source.weight });
             let difficulty = opinion(&row, source.opinion_weight)?;
             rows.push(candidate(&mut row, line, origin, task, difficulty)?);
@@ -146,6 +156,25 @@ fn task_rows(
         })?;
     }
     Ok(rows)
+}
+
+/// Label and other accepted labels by source and id, of rows that have a label.
+type SeparateLabels = HashMap<(String, String), (String, Vec<String>)>;
+
+fn separate_labels(pattern: &str, data: Option<&Path>) -> Result<SeparateLabels, TrainError> {
+    let mut labels = SeparateLabels::new();
+    for path in expand(pattern, data)? {
+        rows::read(&path, |_, row| {
+            let label = row.label("task").map(str::to_owned);
+            let source = row.source.ok_or("there is no `source`")?;
+            let id = row.id.ok_or("there is no `id`")?;
+            if let Some(label) = label {
+                labels.insert((source, id), (label, row.also));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(labels)
 }
 
 fn outcome_rows(source: &OutcomeSource, data: Option<&Path>) -> Result<Vec<Candidate>, TrainError> {
@@ -291,6 +320,37 @@ mod tests {
     }
 
     #[test]
+    fn labels_kept_apart_choose_the_rows() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let write = |name: &str, rows: &str| std::fs::write(folder.path().join(name), rows).expect("written");
+        write(
+            "rows.jsonl",
+            "{\"id\":\"1\",\"source\":\"s\",\"text\":\"a\"}\n{\"id\":\"2\",\"source\":\"s\",\"text\":\"b\"}\n\
+             {\"id\":\"3\",\"source\":\"s\",\"text\":\"c\"}\n",
+        );
+        write(
+            "labels.jsonl",
+            "{\"source\":\"s\",\"id\":\"2\",\"task\":\"math\",\"also\":[\"reasoning\"]}\n{\"source\":\"s\",\"id\":\"3\",\"task\":null}\n",
+        );
+        let source = TaskSource {
+            files: "$DATA/rows.jsonl".to_owned(),
+            label: "task".to_owned(),
+            labels: Some("$DATA/labels.jsonl".to_owned()),
+            map: BTreeMap::new(),
+            sources: Vec::new(),
+            per_label: None,
+            weight: 1.0,
+            opinion_weight: 0.0,
+        };
+        let vocabulary = Vocabulary::standard();
+        let rows = task_rows(&source, &vocabulary, Some(folder.path())).expect("readable");
+        let found: Vec<_> = rows.iter().map(|row| (row.example.id.as_str(), row.example.task.clone())).collect();
+        let index = |name| vocabulary.index_of(name).expect("standard");
+        let task = TaskTarget { label: index("math"), also: vec![index("reasoning")], weight: 1.0 };
+        assert_eq!(found, [("2", Some(task))]);
+    }
+
+    #[test]
     fn a_recipe_is_read_with_weak_labels_mapped_and_limited() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let rows: String = (0..10)
@@ -307,6 +367,7 @@ mod tests {
             files: "$DATA/weak.jsonl".to_owned(),
             label: "weak_label".to_owned(),
             map: [("code".to_owned(), "code_generation".to_owned())].into(),
+            labels: None,
             sources: vec!["s".to_owned()],
             per_label: None,
             weight: 0.5,

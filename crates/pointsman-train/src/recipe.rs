@@ -85,6 +85,10 @@ pub struct TaskSource {
     /// Labels of the source → labels of the vocabulary; a label that is not listed keeps its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub map: BTreeMap<String, String>,
+    /// Labels kept apart from the texts, as `{"source", "id", "task", "also"}` rows: a file or pattern as in `files`. Rows that
+    /// are not in it are left out, and so are those whose `task` there is null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
     /// Values of the `source` column to take; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,

@@ -1,2 +1,29 @@
-//! pointsman
-fn main() {}
+//! The `pointsman` command: local, neutral, learned model routing.
+
+mod cli;
+mod commands;
+mod config;
+mod model;
+mod serve;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::terminal::{ERROR, styled};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit codes: 0 done, 1 the answer is "no", 2 misuse or failure.
+fn main() -> ExitCode {
+    match commands::run(&Cli::parse()) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            anstream::eprintln!("{} {error:#}", styled(ERROR, "error:"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! Scaled dot-product attention within each row of a packed batch.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use pointsman_kernels::{Mat, MatMut, Threads, Tier, matmul, softmax, softmax_backward};
+use pointsman_kernels::{Mat, MatMut, Tier, softmax, softmax_backward};
 use rayon::prelude::*;
 
+use super::product::multiply;
 use super::slices::{of, with};
 use super::{composed, fuses};
 
@@ -78,7 +79,7 @@ impl Attention {
 /// Attention weights of one head: (length, length).
 fn weights(qkv: &[f32], head: usize, length: usize, widths: Widths, weights: &mut [f32]) {
     let (q, k) = (widths.part(qkv, 0, head, length), widths.part(qkv, 1, head, length));
-    matmul(MatMut::new(weights, length, length), false, q, k.transposed(), Threads::One);
+    multiply(MatMut::new(weights, length, length), q, k.transposed());
     softmax(Tier::detect(), weights, length, widths.scale());
 }
 
@@ -88,7 +89,7 @@ fn forward_row(qkv: &[f32], out: &mut [f32], heads: usize, widths: Widths) {
     for head in 0..heads {
         weights(qkv, head, length, widths, &mut p);
         let out = MatMut::with_stride(&mut out[head * widths.head..], length, widths.head, widths.hidden);
-        matmul(out, false, Mat::new(&p, length, length), widths.part(qkv, 2, head, length), Threads::One);
+        multiply(out, Mat::new(&p, length, length), widths.part(qkv, 2, head, length));
     }
 }
 
@@ -101,12 +102,12 @@ fn backward_row(qkv: &[f32], dout: &[f32], dqkv: &mut [f32], heads: usize, width
         let dout = Mat::with_stride(&dout[head * widths.head..], length, widths.head, widths.hidden);
         let [q, k, v] = [0, 1, 2].map(|part| widths.part(qkv, part, head, length));
         let square = Mat::new(&p, length, length);
-        matmul(widths.part_mut(dqkv, 2, head, length), false, square.transposed(), dout, Threads::One);
-        matmul(MatMut::new(&mut dp, length, length), false, dout, v.transposed(), Threads::One);
+        multiply(widths.part_mut(dqkv, 2, head, length), square.transposed(), dout);
+        multiply(MatMut::new(&mut dp, length, length), dout, v.transposed());
         softmax_backward(Tier::detect(), &p, &mut dp, length, widths.scale());
         let ds = Mat::new(&dp, length, length);
-        matmul(widths.part_mut(dqkv, 0, head, length), false, ds, k, Threads::One);
-        matmul(widths.part_mut(dqkv, 1, head, length), false, ds.transposed(), q, Threads::One);
+        multiply(widths.part_mut(dqkv, 0, head, length), ds, k);
+        multiply(widths.part_mut(dqkv, 1, head, length), ds.transposed(), q);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Matrix product with bias.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use pointsman_kernels::{Mat, MatMut, Threads, Tier, add_bias, column_sums, matmul};
+use pointsman_kernels::{Mat, Tier, add_bias, column_sums};
 
+use super::product::multiply_shared;
 use super::slices::{of, with};
 use super::{composed, fuses};
 
@@ -28,31 +29,15 @@ struct Product;
 /// `x · weightᵀ`: (tokens, out).
 fn times_transposed(x: &[f32], weight: &[f32], inputs: usize) -> Vec<f32> {
     let (tokens, outputs) = (x.len() / inputs, weight.len() / inputs);
-    let mut y = vec![0.0; tokens * outputs];
-    matmul(
-        MatMut::new(&mut y, tokens, outputs),
-        false,
-        Mat::new(x, tokens, inputs),
-        Mat::new(weight, outputs, inputs).transposed(),
-        Threads::Pool,
-    );
-    y
+    multiply_shared(Mat::new(x, tokens, inputs), Mat::new(weight, outputs, inputs).transposed(), tokens, outputs)
 }
 
 /// The gradients of [`times_transposed`] with respect to `x` and `weight`.
 fn times_transposed_backward(x: &[f32], weight: &[f32], dy: &[f32], inputs: usize) -> (Vec<f32>, Vec<f32>) {
     let (tokens, outputs) = (x.len() / inputs, weight.len() / inputs);
     let dy = Mat::new(dy, tokens, outputs);
-    let mut dx = vec![0.0; x.len()];
-    matmul(MatMut::new(&mut dx, tokens, inputs), false, dy, Mat::new(weight, outputs, inputs), Threads::Pool);
-    let mut dweight = vec![0.0; weight.len()];
-    matmul(
-        MatMut::new(&mut dweight, outputs, inputs),
-        false,
-        dy.transposed(),
-        Mat::new(x, tokens, inputs),
-        Threads::Pool,
-    );
+    let dx = multiply_shared(dy, Mat::new(weight, outputs, inputs), tokens, inputs);
+    let dweight = multiply_shared(dy.transposed(), Mat::new(x, tokens, inputs), outputs, inputs);
     (dx, dweight)
 }
 

@@ -10,6 +10,7 @@ mod gelu;
 mod linear;
 mod norm;
 mod pool;
+mod product;
 mod slices;
 #[cfg(test)]
 mod tests;

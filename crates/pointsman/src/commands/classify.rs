@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Outcome;
 use crate::cli::{ClassifyArgs, Global};
+use crate::config::Config;
 use crate::model;
 use crate::terminal::{self, ASIDE, NAME, styled};
 
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &ClassifyArgs, global: &Global) -> Result<Outcome> {
     if let Some(threads) = args.threads {
         model::set_threads(threads)?;
     }
-    let classifier = model::load(global)?;
+    let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
     match (&args.prompt, &args.input) {
         (Some(prompt), _) => one(prompt, &classifier, global.json),
         (None, Some(input)) => many(input, &args.output, &classifier),
@@ -32,12 +33,13 @@ pub(crate) fn run(args: &ClassifyArgs, global: &Global) -> Result<Outcome> {
 }
 
 fn one(prompt: &str, classifier: &Classifier, json: bool) -> Result<Outcome> {
-    let labels = classifier.classify_one(&Prompt::from_text(prompt))?;
-    if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&LabelsRow::new(Value::Null, &labels))?);
-        return Ok(Outcome::Done);
+    for labels in classifier.classify(&[Prompt::from_text(prompt)])? {
+        if json {
+            anstream::println!("{}", serde_json::to_string_pretty(&LabelsRow::<()>::new(None, &labels))?);
+        } else {
+            anstream::println!("{}", describe(&labels));
+        }
     }
-    anstream::println!("{}", describe(&labels));
     Ok(Outcome::Done)
 }
 
@@ -141,7 +143,7 @@ fn label_rows(
             match row {
                 Ok((id, _)) => {
                     let labels = labels.next().context("the classifier returned too few labels")?;
-                    serde_json::to_writer(&mut writer, &LabelsRow::new(id.clone(), &labels))?;
+                    serde_json::to_writer(&mut writer, &LabelsRow::new(Some(id), &labels))?;
                     tally.labelled += 1;
                 }
                 Err(error) => {

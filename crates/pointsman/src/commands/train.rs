@@ -1,0 +1,101 @@
+//! `pointsman train`: from a recipe and data to a model folder.
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+use pointsman_classifier::{DeviceChoice, ModelSource};
+use pointsman_train::corpus::{Corpus, Split};
+use pointsman_train::recipe::Recipe;
+use pointsman_train::{Backbone, Progress, Scores, Step, TrainError, Trained, Training, train};
+use serde_json::json;
+
+use super::Outcome;
+use crate::cli::{Global, TrainArgs};
+use crate::model;
+use crate::terminal::{self, ASIDE, NAME, styled};
+
+pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
+    if let Some(threads) = args.threads {
+        model::set_threads(threads)?;
+    }
+    let recipe = Recipe::read(&args.recipe)?;
+    let source: ModelSource = args.backbone.as_deref().unwrap_or(&recipe.backbone.source).parse()?;
+    let corpus = Corpus::read(&recipe, args.data.as_deref())?;
+    let count = |split| corpus.side(split).count();
+    anstream::eprintln!(
+        "{} training rows, {} development, {} test; {} near-duplicates across the split dropped",
+        count(Split::Train),
+        count(Split::Dev),
+        count(Split::Test),
+        corpus.dropped
+    );
+    let hub = model::hub();
+    let backbone =
+        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?;
+    let checkpoints =
+        args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
+    let training = Training {
+        recipe: &recipe,
+        backbone: &backbone,
+        corpus: &corpus,
+        out: &args.out,
+        checkpoints: &checkpoints,
+        device: &model::device(global, DeviceChoice::Cpu)?.open()?,
+    };
+    let mut progress = Bar::new(&recipe, count(Split::Train));
+    let trained = train(&training, &mut progress)?;
+    progress.bar.finish_and_clear();
+    report(&trained, args, global.json)?;
+    Ok(Outcome::Done)
+}
+
+fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
+    let folder = args.out.join(&trained.card.name);
+    if json {
+        let scores = |scores: &Scores| {
+            json!({
+                "task_rows": scores.tasks, "task_accuracy": scores.accuracy, "task_macro_f1": scores.macro_f1,
+                "outcome_rows": scores.outcomes, "difficulty_spearman": scores.spearman,
+            })
+        };
+        let report = json!({ "model": folder, "dev": scores(&trained.dev), "test": scores(&trained.test) });
+        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    anstream::println!("{} written", styled(NAME, folder.display()));
+    for (name, scores) in [("dev", &trained.dev), ("test", &trained.test)] {
+        anstream::println!(
+            "{name:5} task accuracy {:.3}, macro-F1 {:.3} {}; difficulty rank correlation {:.3} {}",
+            scores.accuracy,
+            scores.macro_f1,
+            styled(ASIDE, format_args!("({} rows)", scores.tasks)),
+            scores.spearman,
+            styled(ASIDE, format_args!("({} rows)", scores.outcomes)),
+        );
+    }
+    Ok(())
+}
+
+/// A bar in examples, with the running mean of the loss.
+struct Bar {
+    bar: ProgressBar,
+    loss: Option<f32>,
+}
+
+impl Bar {
+    fn new(recipe: &Recipe, rows: usize) -> Self {
+        Self { bar: terminal::progress(Some((rows * recipe.fit.epochs) as u64), "examples"), loss: None }
+    }
+}
+
+impl Progress for Bar {
+    fn step(&mut self, step: Step) {
+        let loss = self.loss.map_or(step.loss, |loss| 0.95 * loss + 0.05 * step.loss);
+        self.loss = Some(loss);
+        self.bar.set_message(format!("step {}/{} · loss {loss:.3}", step.step, step.steps));
+        self.bar.inc(step.examples as u64);
+    }
+
+    fn note(&mut self, message: &str) {
+        self.bar.suspend(|| anstream::eprintln!("{message}"));
+    }
+}

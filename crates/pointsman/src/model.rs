@@ -1,0 +1,65 @@
+//! The classifier that a command works with.
+
+use anyhow::{Context, Result};
+use pointsman_classifier::{CARD_FILE, Card, Classifier, DeviceChoice, Hub, HubEnvironment, ModelFiles, ModelSource};
+
+use crate::cli::Global;
+use crate::config::Config;
+
+/// The model that is built into the binary.
+fn embedded() -> ModelFiles {
+    ModelFiles {
+        card: include_bytes!("../../../models/pointsman-small/card.toml").into(),
+        tokenizer: include_bytes!("../../../models/pointsman-small/tokenizer.json").into(),
+        weights: include_bytes!("../../../models/pointsman-small/model.safetensors").into(),
+    }
+}
+
+/// Access to the Hub as the environment says.
+#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+pub(crate) fn hub() -> Hub<'static> {
+    Hub::new(HubEnvironment::from_variables(|name| std::env::var(name).ok()))
+}
+
+/// The device that the command line names, else the configuration.
+pub(crate) fn device(global: &Global, configured: DeviceChoice) -> Result<DeviceChoice> {
+    match &global.device {
+        Some(name) => name.parse().context("--device"),
+        None => Ok(configured),
+    }
+}
+
+/// The model that the command line names, else the configuration.
+fn source(global: &Global, config: &Config) -> Result<ModelSource> {
+    match &global.model {
+        Some(name) => name.parse().context("--model"),
+        None => Ok(config.classifier.model.clone()),
+    }
+}
+
+/// The card of the model, for work that needs its labels alone.
+pub(crate) fn card(global: &Global, config: &Config) -> Result<Card> {
+    let source = source(global, config)?;
+    let text = match &source {
+        ModelSource::Embedded => embedded().card.into_owned(),
+        other => other.read(CARD_FILE, &hub())?,
+    };
+    let text = String::from_utf8(text).context("the card is not UTF-8")?;
+    Card::parse(&text).with_context(|| format!("the card of {source} cannot be used"))
+}
+
+/// Loads the model that the command line names, else the configuration, onto its device.
+pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
+    let source = source(global, config)?;
+    let device = device(global, config.classifier.device)?.open()?;
+    let files = source.open(Some(embedded()), &hub())?;
+    Classifier::load(&files, &device).with_context(|| format!("the model {source} cannot be used"))
+}
+
+/// Limits the threads that tokenising and arithmetic share; it must be called before they are first used.
+pub(crate) fn set_threads(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .context("--threads: the thread pool is already running")
+}

@@ -1,0 +1,148 @@
+//! The built command, run as a person runs it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+fn pointsman(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("POINTSMAN_CONFIG")
+        .env_remove("POINTSMAN_MODEL")
+        .env_remove("POINTSMAN_DEVICE")
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON on standard output")
+}
+
+#[test]
+fn a_proof_is_math_and_a_greeting_is_easy_chat() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let route = |prompt| json_of(&pointsman(folder.path(), &["route", "--json", prompt]));
+    let proof = route("Prove that there are infinitely many primes");
+    assert_eq!(proof["labels"]["task"], "math", "{proof:#}");
+    assert!(proof["labels"]["difficulty"].as_f64().is_some_and(|d| (0.0..=1.0).contains(&d)), "{proof:#}");
+    assert!(proof["decision"]["rule"].is_string() && proof["decision"]["model"].is_string(), "{proof:#}");
+    let greeting = route("hi there");
+    assert_eq!((&greeting["labels"]["task"], &greeting["labels"]["band"]), (&json!("chat"), &json!("easy")));
+}
+
+#[test]
+fn the_table_decides_where_a_prompt_goes() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let table = "[models]\na = \"openai/small\"\nb = \"openai/large\"\n[route]\ndefault = \"a\"\nmath = \"b\"\n";
+    std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
+    let route = json_of(&pointsman(folder.path(), &["route", "--json", "What is 17 * 23 + 4?"]));
+    assert_eq!((&route["decision"]["model"], &route["decision"]["rule"]), (&json!("b"), &json!("math")));
+    assert_eq!(route["decision"]["target"], "openai/large");
+    let explanation = text(&pointsman(folder.path(), &["explain", "What is 17 * 23 + 4?"]).stdout);
+    assert!(explanation.contains("math") && explanation.contains("openai/large"), "{explanation}");
+}
+
+#[test]
+fn check_answers_by_its_exit_code() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    assert_eq!(pointsman(folder.path(), &["check"]).status.code(), Some(0), "the built-in table is sound");
+    let table = "[models]\na = \"openai/small\"\n[route]\ndefault = \"a\"\nmaht = \"a\"\n";
+    std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
+    let wrong = pointsman(folder.path(), &["check"]);
+    let said = text(&wrong.stdout) + &text(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(1), "{said}");
+    assert!(said.contains("pointsman.toml:5") && said.contains("`math`"), "{said}");
+    let missing = pointsman(folder.path(), &["check", "--config", "nowhere.toml"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("nowhere.toml"));
+}
+
+#[test]
+fn misuse_and_failure_exit_with_two() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (args, said) in [
+        (&["frobnicate"][..], "frobnicate"),
+        (&["route"], "<PROMPT>"),
+        (&["route", "hi", "--model", "no/such/folder"], "no/such/folder"),
+        (&["route", "hi", "--device", "abacus"], "abacus"),
+        (&["classify", "--input", "none.jsonl"], "none.jsonl"),
+        (&["train", "--recipe", "none.toml"], "none.toml"),
+        (&["eval", "tasks", "--input", "none.jsonl"], "none.jsonl"),
+    ] {
+        let output = pointsman(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(said), "{args:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+/// Five thousand lines, every kind of bad row among them, and the kinds of answer that are due.
+fn awkward_rows() -> (Vec<u8>, Vec<&'static str>) {
+    let long = "lorem ipsum dolor sit amet ".repeat((1 << 20) / 27);
+    let mut bytes = Vec::new();
+    let mut due = Vec::new();
+    for i in 0..5000 {
+        let (line, kind) = match i % 50 {
+            7 => (format!("{{\"id\":{i},\"text\":\"\"}}").into_bytes(), "empty"),
+            13 if i == 13 || i == 2513 => (json!({"id": i, "text": long}).to_string().into_bytes(), "truncated"),
+            17 => (json!({"id": i, "text": "🎉🎊🥳🎉"}).to_string().into_bytes(), "label"),
+            23 => (json!({"id": i, "text": "מה שלום אמא שלך היום?"}).to_string().into_bytes(), "label"),
+            31 => (b"{\"id\":1,\"text\":\"caf\xe9\"}".to_vec(), "invalid_utf8"),
+            37 => (b"{\"id\":1,\"text\":".to_vec(), "malformed_json"),
+            41 => (format!("{{\"id\":{i},\"words\":\"no text\"}}").into_bytes(), "invalid_row"),
+            _ => (json!({"id": i, "text": format!("what is {i} plus {}", i * 3)}).to_string().into_bytes(), "label"),
+        };
+        bytes.extend(line);
+        bytes.push(b'\n');
+        due.push(kind);
+    }
+    (bytes, due)
+}
+
+#[test]
+fn five_thousand_awkward_rows_give_five_thousand_answers() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (rows, due) = awkward_rows();
+    std::fs::write(folder.path().join("in.jsonl"), rows).expect("written");
+    let output = pointsman(folder.path(), &["classify", "--input", "in.jsonl", "--output", "out.jsonl"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let written = std::fs::read_to_string(folder.path().join("out.jsonl")).expect("UTF-8");
+    let answers: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(answers.len(), due.len());
+    for (i, (answer, due)) in answers.iter().zip(due).enumerate() {
+        match due {
+            "label" => assert!(answer["task"].is_string() && answer["id"] == i, "{i}: {answer}"),
+            "empty" => assert_eq!(answer["abstain_reason"], "empty", "{i}: {answer}"),
+            "truncated" => assert_eq!(answer["truncated"], true, "{i}"),
+            kind => {
+                assert_eq!((&answer["error"]["kind"], &answer["error"]["line"]), (&json!(kind), &json!(i + 1)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_labelled_row_has_the_public_fields_in_order() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::write(folder.path().join("in.jsonl"), "{\"id\":\"x\",\"text\":\"hi\"}\n").expect("written");
+    let output = pointsman(folder.path(), &["classify", "--input", "in.jsonl"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let row: serde_json::Map<String, Value> = serde_json::from_slice(&output.stdout).expect("one row");
+    let fields = row.keys().fold(String::new(), |mut fields, key| {
+        let _ = write!(fields, "{key} ");
+        fields
+    });
+    assert_eq!(
+        fields,
+        "id task task_confidence task_scores difficulty ability band abstained abstain_reason tokens tokens_seen truncated "
+    );
+    assert_eq!(row["task_scores"].as_object().map(serde_json::Map::len), Some(17));
+}
