@@ -54,7 +54,10 @@ impl Golden {
                 type_ids: types[range].iter().map(|kind| u8::try_from(*kind).expect("type")).collect(),
             }
         };
-        self.integers("in.lengths").into_iter().map(|length| row(usize::try_from(length).expect("length"))).collect()
+        self.integers("in.lengths")
+            .into_iter()
+            .map(|length| row(usize::try_from(length).expect("length")))
+            .collect()
     }
 
     fn loss(&self, logits: &Logits) -> Result<Tensor> {
@@ -115,7 +118,9 @@ fn gradients_equal_pytorch_and_reach_every_weight() {
         if !name.ends_with("attention.self.key.bias") {
             assert!(worst <= 1e-4 * scale, "{name}: off by {worst} of {scale}");
         }
-        errors.extend(gradient.iter().zip(&expected).filter(|(_, e)| **e != 0.0).map(|(g, e)| ((g - e) / e).abs()));
+        errors.extend(
+            gradient.iter().zip(&expected).filter(|(_, e)| **e != 0.0).map(|(g, e)| ((g - e) / e).abs()),
+        );
     }
     errors.sort_by(f32::total_cmp);
     let median = errors[errors.len() / 2];

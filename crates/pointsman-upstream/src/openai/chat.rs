@@ -106,6 +106,14 @@ fn is_filled(list: &RawValue) -> bool {
     text != "null" && text.trim_matches(['[', ']']).trim() != ""
 }
 
+/// The number of tokens that a typical backend model counts for `prompt`, estimated from its length.
+#[must_use]
+pub fn estimated_tokens(prompt: &Prompt) -> TokenCount {
+    let bytes = prompt.turns().iter().map(|turn| turn.text.len()).sum();
+    let tokens = tokens_of(bytes) + prompt.turns().len() * TOKENS_PER_MESSAGE;
+    TokenCount(u32::try_from(tokens).unwrap_or(u32::MAX))
+}
+
 /// The number of tokens that `bytes` of text come to, estimated.
 pub(crate) fn tokens_of(bytes: usize) -> usize {
     bytes.div_ceil(BYTES_PER_TOKEN)
@@ -167,6 +175,7 @@ mod tests {
         let user = |text: &str| json!([{"role": "user", "content": text}]);
         let short = parse(&json!({"messages": user("12345678")}));
         assert_eq!(short.facts.input_tokens, TokenCount(2 + 4));
+        assert_eq!(estimated_tokens(&short.prompt), short.facts.input_tokens);
         assert_eq!((short.facts.max_output_tokens, short.facts.needs), (None, Needs::default()));
         assert!(!short.stream && !short.include_usage);
         let rich = parse(&json!({

@@ -77,7 +77,7 @@ impl Config {
     }
 
     /// Reads the sections about routing, with everything that was found in the whole file. There is a policy exactly if
-    /// nothing found there is an error.
+    /// nothing found is an error.
     pub(crate) fn check(&self, vocabulary: &Vocabulary) -> (Option<Policy>, Vec<Diagnostic>) {
         let (policy, diagnostics) = self.read_policy(vocabulary);
         (policy, diagnostics.into_sorted())
@@ -101,7 +101,7 @@ impl Config {
         let (policy, found) = Policy::read(&document, &known);
         let mut diagnostics = self.warnings.clone();
         diagnostics.extend(found);
-        (policy, diagnostics)
+        (policy.filter(|_| !diagnostics.has_errors()), diagnostics)
     }
 }
 

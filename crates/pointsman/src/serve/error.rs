@@ -1,0 +1,75 @@
+//! Errors of the sidecar itself, in the shape that OpenAI's clients expect.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use pointsman_upstream::openai::ErrorBody;
+use pointsman_upstream::{RequestError, UpstreamError};
+
+/// A request that gets an error instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    retry_after_s: Option<u32>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
+        Self { status, body, retry_after_s: None }
+    }
+
+    /// 400: the request is at fault.
+    pub(super) fn bad_request(message: impl Into<String>, param: Option<&'static str>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorBody::invalid_request(message).param(param))
+    }
+
+    /// 413: the body is longer than allowed.
+    pub(super) fn too_large(limit_bytes: usize) -> Self {
+        let message = format!(
+            "the body is longer than {limit_bytes} bytes: send less, or raise body_limit_bytes in [server]"
+        );
+        let body = ErrorBody::invalid_request(message).code("request_too_large");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, body)
+    }
+
+    /// 503: not now.
+    pub(super) fn overloaded(message: impl Into<String>) -> Self {
+        let body = ErrorBody::server(message).code("overloaded");
+        Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    /// 500: we are at fault.
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorBody::server(message).code("internal_error"))
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        Self::bad_request(error.to_string(), error.param())
+    }
+}
+
+impl From<UpstreamError> for ApiError {
+    fn from(error: UpstreamError) -> Self {
+        let status = error.kind().status();
+        let body = match status {
+            StatusCode::UNAUTHORIZED => ErrorBody::authentication(error.to_string()),
+            status if status.is_client_error() => ErrorBody::invalid_request(error.to_string()),
+            _ => ErrorBody::server(error.to_string()),
+        };
+        Self::new(status, body.code(error.kind().as_str()))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        let mut response = (self.status, headers, self.body.to_json()).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

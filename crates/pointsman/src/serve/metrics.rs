@@ -1,0 +1,186 @@
+//! What is counted, for Prometheus.
+
+use std::time::Duration;
+
+use pointsman_domain::{AbstainReason, Decision, Labels, ProviderName};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper ends of the buckets for classifying, in seconds.
+const CLASSIFY_BUCKETS_S: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+/// Upper ends of the buckets for the time until a provider's reply begins, in seconds.
+const UPSTREAM_BUCKETS_S: [f64; 11] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// All counters. Labels come from the configuration and fixed lists, never from requests, so their number is bounded.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
+    abstentions: Family<AbstentionLabels, Counter>,
+    fallbacks: Family<FallbackLabels, Counter>,
+    upstream_errors: Family<UpstreamErrorLabels, Counter>,
+    classify_seconds: Histogram,
+    upstream_seconds: Family<ProviderLabels, Histogram>,
+    in_flight: Gauge,
+    classify_waiting: Gauge<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    endpoint: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    table: String,
+    task: String,
+    band: &'static str,
+    rule: String,
+    model: String,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AbstentionLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FallbackLabels {
+    from: String,
+    to: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UpstreamErrorLabels {
+    provider: String,
+    kind: String,
+    side: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    provider: String,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("pointsman"),
+            requests: Family::default(),
+            decisions: Family::default(),
+            abstentions: Family::default(),
+            fallbacks: Family::default(),
+            upstream_errors: Family::default(),
+            classify_seconds: Histogram::new(CLASSIFY_BUCKETS_S),
+            upstream_seconds: Family::new_with_constructor(|| Histogram::new(UPSTREAM_BUCKETS_S)),
+            in_flight: Gauge::default(),
+            classify_waiting: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let Self { registry, .. } = self;
+        registry.register("requests", "Requests answered, by path and status", self.requests.clone());
+        registry.register("decisions", "Decisions taken, with what they rest on", self.decisions.clone());
+        registry.register("abstentions", "Prompts without reliable labels", self.abstentions.clone());
+        registry.register("fallbacks", "Requests that went on to another model", self.fallbacks.clone());
+        registry.register(
+            "upstream_errors",
+            "Calls to providers without a whole reply, or with a status from 500",
+            self.upstream_errors.clone(),
+        );
+        registry.register_with_unit(
+            "classify",
+            "Time from queueing a prompt to its labels",
+            Unit::Seconds,
+            self.classify_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "upstream",
+            "Time from calling a provider to the head of its reply",
+            Unit::Seconds,
+            self.upstream_seconds.clone(),
+        );
+        registry.register("in_flight", "Requests being answered, streams included", self.in_flight.clone());
+        registry.register("classify_waiting", "Prompts that wait to be labelled", self.classify_waiting.clone());
+    }
+
+    /// A request got its head. `endpoint` is the path as the router knows it.
+    pub(super) fn answered(&self, endpoint: &str, status: u16) {
+        self.requests.get_or_create(&RequestLabels { endpoint: endpoint.to_owned(), status }).inc();
+    }
+
+    /// Counts a request as being answered until the guard is dropped.
+    pub(super) fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// A prompt was labelled, or was not in time.
+    pub(super) fn classified(&self, labels: &Labels, took: Duration) {
+        self.classify_seconds.observe(took.as_secs_f64());
+        if let Some(reason) = labels.abstained {
+            self.abstentions.get_or_create(&AbstentionLabels { reason: reason.as_str() }).inc();
+        }
+    }
+
+    /// A table decided.
+    pub(super) fn decided(&self, table: &str, labels: &Labels, decision: &Decision) {
+        let known = labels.abstained != Some(AbstainReason::Unavailable);
+        let labels = DecisionLabels {
+            table: table.to_owned(),
+            task: if known { labels.task.to_string() } else { String::new() },
+            band: if known { labels.band.as_str() } else { "" },
+            rule: decision.rule.to_string(),
+            model: decision.model.to_string(),
+            reason: decision.reason.as_str(),
+        };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// A request went on from one model to the next.
+    pub(super) fn fell_back(&self, from: &str, to: &str) {
+        self.fallbacks.get_or_create(&FallbackLabels { from: from.to_owned(), to: to.to_owned() }).inc();
+    }
+
+    /// A provider's reply began.
+    pub(super) fn upstream_answered(&self, provider: &ProviderName, took: Duration) {
+        let labels = ProviderLabels { provider: provider.to_string() };
+        self.upstream_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// A call to a provider failed.
+    pub(super) fn upstream_failed(&self, provider: &ProviderName, kind: &str, side: &'static str) {
+        let labels = UpstreamErrorLabels { provider: provider.to_string(), kind: kind.to_owned(), side };
+        self.upstream_errors.get_or_create(&labels).inc();
+    }
+
+    /// Everything, in the OpenMetrics text format.
+    pub(super) fn encode(&self, classify_waiting: usize) -> String {
+        self.classify_waiting.set(i64::try_from(classify_waiting).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+            .expect("writing to a string does not fail");
+        text
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

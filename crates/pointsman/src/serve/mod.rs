@@ -1,0 +1,145 @@
+//! The sidecar: an OpenAI-compatible server that routes `model: "auto"`.
+//!
+//! [`run`] wires it; [`app`] is the whole of its HTTP surface, one file an endpoint.
+
+mod body;
+mod chat;
+mod classify;
+mod clock;
+mod destination;
+mod error;
+mod forward;
+mod health;
+mod input;
+mod labelling;
+mod metrics;
+mod models;
+mod observe;
+mod request_id;
+mod route;
+mod routing;
+mod sidecar;
+mod stop;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use pointsman_classifier::{Labeller, Queue, QueueLimits};
+use pointsman_domain::Vocabulary;
+use pointsman_policy::Policy;
+use pointsman_policy::config::Severity;
+use pointsman_upstream::openai::ErrorBody;
+use pointsman_upstream::{Client, ClientOptions};
+use tokio::net::TcpListener;
+
+use self::error::ApiError;
+use self::sidecar::Sidecar;
+use crate::config::Config;
+
+/// Runs the sidecar on `listen`, or where the configuration says, until the process is told to end.
+///
+/// `labeller` labels with the tasks of `vocabulary`. Once it listens, it says so on standard error, with the port.
+pub(crate) fn run(
+    config: &Config,
+    labeller: Arc<dyn Labeller>,
+    vocabulary: &Vocabulary,
+    listen: Option<SocketAddr>,
+) -> Result<()> {
+    let (policy, findings) = config.policy(vocabulary)?;
+    for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
+        anstream::eprintln!("{finding:#}");
+    }
+    let sidecar = Arc::new(sidecar(config, policy, labeller)?);
+    let listen = listen.unwrap_or(config.server.listen);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(Arc::clone(&sidecar), config, listen));
+    runtime.shutdown_background();
+    // The classifier's threads are waited for here, where nothing else waits for this thread.
+    drop(sidecar);
+    outcome
+}
+
+fn sidecar(config: &Config, policy: Policy, labeller: Arc<dyn Labeller>) -> Result<Sidecar> {
+    let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
+    let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
+    let options = ClientOptions { connect_timeout: config.server.connect_timeout, ..ClientOptions::default() };
+    let upstream = Client::new(config.providers.clone(), environment, options)?;
+    Ok(Sidecar::new(config, policy, queue, upstream))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn serve(sidecar: Arc<Sidecar>, config: &Config, listen: SocketAddr) -> Result<()> {
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on"))?;
+    let address = listener.local_addr()?;
+    announce(&sidecar, config, address);
+    let stops = stop::signals().context("signals cannot be listened for")?;
+    let app = app(Arc::clone(&sidecar));
+    stop::serve_until(listener, app, sidecar, config.server.drain_timeout, stops).await?;
+    Ok(())
+}
+
+/// Says where the sidecar listens, and what a person should know before relying on it.
+fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
+    anstream::eprintln!("pointsman listens on http://{address} ({})", config.origin());
+    if !address.ip().is_loopback() {
+        anstream::eprintln!("warning: others than this machine can reach it, and spend your API keys");
+    }
+    let mut missing: Vec<(&str, &str)> = Vec::new();
+    for model in sidecar.policy.models().values() {
+        let provider = model.target.provider();
+        if let Some(variable) = sidecar.upstream.missing_key(provider) {
+            missing.push((provider.as_str(), variable));
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    for (provider, variable) in missing {
+        anstream::eprintln!("warning: models at `{provider}` cannot answer: {variable} is not set");
+    }
+}
+
+/// Every path that the sidecar answers.
+fn app(sidecar: Arc<Sidecar>) -> Router {
+    let router = Router::new()
+        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/classify", post(classify::classify))
+        .route("/v1/route", post(route::route))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::one))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .fallback(async || unknown_path())
+        .method_not_allowed_fallback(async || wrong_method());
+    with_layers(router, sidecar)
+}
+
+/// What happens around every request, the outermost last.
+fn with_layers(router: Router<Arc<Sidecar>>, sidecar: Arc<Sidecar>) -> Router {
+    router
+        .layer(middleware::from_fn_with_state(Arc::clone(&sidecar), observe::layer))
+        .layer(middleware::from_fn(request_id::layer))
+        .with_state(sidecar)
+}
+
+fn unknown_path() -> ApiError {
+    let message = "there is nothing at this path: try /v1/chat/completions, /v1/classify, /v1/route or /v1/models";
+    ApiError::new(StatusCode::NOT_FOUND, ErrorBody::invalid_request(message).code("unknown_path"))
+}
+
+fn wrong_method() -> ApiError {
+    let message = "this path takes another method: the header `allow` names it";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorBody::invalid_request(message).code("method_not_allowed"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! From a prompt to a decision, and how a response tells of it.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use pointsman_domain::{AbstainReason, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
+use pointsman_policy::{Explanation, State, Table};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::clock;
+use super::sidecar::Sidecar;
+
+/// A request for which a table has decided.
+#[derive(Debug)]
+pub(super) struct Routed<'a> {
+    /// Identifies the decision.
+    pub(super) id: Uuid,
+    /// The table.
+    pub(super) table: &'a Table,
+    /// What the decision rests on.
+    pub(super) labels: Labels,
+    /// The decision.
+    pub(super) decision: Decision,
+    facts: RequestFacts,
+    now: pointsman_policy::UnixMicros,
+}
+
+/// Labels `prompt` and lets `table` decide.
+pub(super) async fn route<'a>(
+    sidecar: &Sidecar,
+    table: &'a Table,
+    prompt: Prompt,
+    facts: RequestFacts,
+) -> Routed<'a> {
+    let start = Instant::now();
+    let (labels, cause) = sidecar.labelling.for_routing(prompt).await;
+    if let Some(cause) = cause {
+        tracing::warn!(%cause, "a request is routed without labels");
+    }
+    sidecar.metrics.classified(&labels, start.elapsed());
+    let now = clock::now();
+    let decision = table.decide(&facts, &labels, &State::default(), now);
+    sidecar.metrics.decided(table.name(), &labels, &decision);
+    Routed { id: Uuid::now_v7(), table, labels, decision, facts, now }
+}
+
+impl Routed<'_> {
+    /// The decision with its reasons.
+    pub(super) fn explain(&self) -> Explanation {
+        self.table.explain(&self.facts, &self.labels, &State::default(), self.now)
+    }
+
+    /// The chosen model and those to turn to after it, in order.
+    pub(super) fn candidates(&self, sidecar: &Sidecar) -> Vec<(ModelName, ModelId)> {
+        let models = sidecar.policy.models();
+        let target = |name: &ModelName| Some((name.clone(), models.get(name)?.target.clone()));
+        let first = (self.decision.model.clone(), self.decision.target.clone());
+        std::iter::once(first).chain(self.decision.fallbacks.iter().filter_map(target)).collect()
+    }
+
+    /// What decided, in a sentence.
+    pub(super) fn summary(&self) -> String {
+        let Self { labels, decision, .. } = self;
+        let judged = match labels.abstained {
+            Some(AbstainReason::Unavailable) => "The classifier did not answer in time".to_owned(),
+            Some(reason) => format!("The classifier abstained ({reason})"),
+            None => format!("The prompt was labelled {} ({:.2}), {}", labels.task, labels.task_confidence, labels.band),
+        };
+        format!("{judged}; row `{}` chose `{}`.", decision.rule, decision.model)
+    }
+
+    /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, or one of its
+    /// fallbacks after `failed` ones before it.
+    pub(super) fn headers(&self, (answering, target): (&ModelName, &ModelId), failed: &[ModelName]) -> HeaderMap {
+        let Self { id, labels, decision, .. } = self;
+        let mut headers = HeaderMap::new();
+        let mut set = |name: &'static str, value: String| {
+            headers.insert(HeaderName::from_static(name), header_value(&value));
+        };
+        set("x-pointsman-decision", id.to_string());
+        set("x-pointsman-model", answering.to_string());
+        set("x-pointsman-target", target.to_string());
+        set("x-pointsman-rule", decision.rule.to_string());
+        if labels.abstained != Some(AbstainReason::Unavailable) {
+            set("x-pointsman-task", labels.task.to_string());
+            set("x-pointsman-difficulty", labels.difficulty.to_string());
+            set("x-pointsman-band", labels.band.to_string());
+            set("x-pointsman-confidence", format!("{:.2}", labels.task_confidence));
+        }
+        if let Some(reason) = labels.abstained {
+            set("x-pointsman-abstained", reason.to_string());
+        }
+        if labels.truncated() {
+            set("x-pointsman-tokens-seen", format!("{}/{}", labels.tokens_seen, labels.tokens));
+        }
+        if !failed.is_empty() {
+            set("x-pointsman-failed", failed.iter().map(ModelName::as_str).collect::<Vec<_>>().join(","));
+        }
+        headers
+    }
+}
+
+/// `text` as the value of a header; what no header can carry is escaped.
+fn header_value(text: &str) -> HeaderValue {
+    let escaped = || text.escape_default().to_string();
+    HeaderValue::from_str(text)
+        .or_else(|_| HeaderValue::from_str(&escaped()))
+        .unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_can_be_a_header() {
+        for (text, value) in [("code.hard", "code.hard"), ("größe", "gr\\u{f6}\\u{df}e"), ("a\nb", "a\\nb")] {
+            assert_eq!(header_value(text), value);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A provider that does as the path says.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+
+/// What the provider got, and what became of it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Event {
+    /// A request: headers and body.
+    Asked(HeaderMap, Bytes),
+    /// A reply, or the wait for one, was given up by the other side before its end.
+    GivenUp,
+}
+
+/// A provider on a port of its own.
+pub(super) struct Upstream {
+    pub(super) address: SocketAddr,
+    /// What happens, in order.
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    /// Lets `/gated` send one chunk more for each message; closing it ends the reply.
+    pub(super) gate: Option<mpsc::UnboundedSender<&'static str>>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    events: mpsc::UnboundedSender<Event>,
+    gate: Arc<Mutex<mpsc::UnboundedReceiver<&'static str>>>,
+}
+
+/// Reports [`Event::GivenUp`] unless it is defused.
+struct Bomb(Option<mpsc::UnboundedSender<Event>>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if let Some(events) = &self.0 {
+            let _: Result<(), _> = events.send(Event::GivenUp);
+        }
+    }
+}
+
+impl Upstream {
+    pub(super) async fn start() -> Self {
+        let (events, seen) = mpsc::unbounded_channel();
+        let (gate, gated) = mpsc::unbounded_channel();
+        let shared = Shared { events, gate: Arc::new(Mutex::new(gated)) };
+        let app = Router::new().route("/{behaviour}/chat/completions", axum::routing::post(reply)).with_state(shared);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(axum::serve(listener, app).into_future());
+        Self { address, events: seen, gate: Some(gate) }
+    }
+
+    /// A configuration whose default row is of models that behave like this.
+    pub(super) fn config(&self, behaviours: &[&str]) -> String {
+        let mut text = format!("[route]\ndefault = {:?}\n[models]\n", behaviours);
+        for behaviour in behaviours {
+            text += &format!("{behaviour} = \"{behaviour}/{behaviour}-model\"\n");
+        }
+        for behaviour in behaviours {
+            let url = match *behaviour {
+                "refused" => "http://127.0.0.1:1".to_owned(),
+                behaviour => format!("http://{}/{behaviour}", self.address),
+            };
+            text += &format!("[providers.{behaviour}]\nkind = \"openai_compatible\"\nbase_url = \"{url}\"\n");
+        }
+        text
+    }
+}
+
+async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
+    let _: Result<(), _> = shared.events.send(Event::Asked(head.headers, body.clone()));
+    match behaviour.as_str() {
+        "echo" => Response::builder()
+            .header("x-request-id", "req_upstream")
+            .header("x-pointsman-model", "spoofed")
+            .header("set-cookie", "a=b")
+            .header("connection", "x-hop")
+            .header("x-hop", "1")
+            .body(Body::from(body))
+            .expect("valid"),
+        "fail" => Response::builder().status(500).body(Body::from("it broke")).expect("valid"),
+        "busy" => Response::builder().status(429).header("retry-after", "9").body(Body::from("busy")).expect("valid"),
+        "cut" => {
+            let chunks = [Ok("data: one\n\n"), Err("the provider is gone")];
+            // The pause lets the first chunk be sent before the connection is.
+            let chunks = stream::iter(chunks).then(async |chunk| {
+                tokio::task::yield_now().await;
+                chunk
+            });
+            Response::new(Body::from_stream(chunks))
+        }
+        "hang" => {
+            let _bomb = Bomb(Some(shared.events));
+            std::future::pending().await
+        }
+        "gated" => Response::new(gated(shared)),
+        "noise" => Response::new(Body::from_stream(stream::iter(noise(&body)).map(Ok::<_, Infallible>))),
+        other => panic!("no such behaviour: {other}"),
+    }
+}
+
+/// Chunks that come when the test says so.
+fn gated(shared: Shared) -> Body {
+    let bomb = Bomb(Some(shared.events));
+    Body::from_stream(stream::unfold((shared.gate, bomb), |(gate, mut bomb)| async move {
+        let chunk = gate.lock().await.recv().await;
+        if chunk.is_none() {
+            bomb.0 = None;
+        }
+        chunk.map(|chunk| (Ok::<_, Infallible>(chunk), (gate, bomb)))
+    }))
+}
+
+/// Bytes of all kinds in chunks of all sizes, the same for the same `seed` (xorshift, Marsaglia 2003).
+pub(super) fn noise(seed: &[u8]) -> Vec<Bytes> {
+    let mut state = seed.iter().fold(0x9e37_79b9_7f4a_7c15_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..40)
+        .map(|_| {
+            let length = usize::try_from(next() % 2_000 + 1).expect("small");
+            (0..length).map(|_| next().to_le_bytes()[3]).collect()
+        })
+        .collect()
+}

@@ -1,0 +1,137 @@
+"""The built server, and a provider for it, each in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import openai
+import pytest
+
+import fake_openai
+
+HERE = Path(__file__).parent
+DEFAULT_BIN = HERE.parent.parent / "target" / "release" / "pointsman"
+
+CONFIG = """
+[server]
+body_limit_bytes = 1_000_000
+
+[providers.fake]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key_env = "FAKE_OPENAI_KEY"
+
+[providers.gone]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:1/v1"
+
+[models]
+cheap  = "fake/small-1"
+strong = "fake/large-1"
+local  = "demo/local"
+
+[route]
+default    = "cheap"
+unsure     = "cheap"
+math       = ["strong", "cheap"]
+"*.expert" = "strong"
+
+[tables.offline]
+default = ["gone/anything", "local"]
+"""
+
+
+class Process:
+    """A child that is ended with the test, and whose standard error is kept."""
+
+    def __init__(self, command, **options):
+        self.child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+        self.lines = []
+        self._ready = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.child.stderr:
+            with self._ready:
+                self.lines.append(line)
+                self._ready.notify_all()
+        with self._ready:
+            self.lines.append("")
+            self._ready.notify_all()
+
+    def wait_for(self, pattern, seconds=60):
+        """The first match of `pattern` in a line of standard error."""
+        found = lambda: next((m for m in (re.search(pattern, line) for line in self.lines) if m), None)
+        ended = lambda: self.lines and self.lines[-1] == ""
+        with self._ready:
+            self._ready.wait_for(lambda: found() or ended(), seconds)
+            assert found(), f"{pattern!r} is not in: {''.join(self.lines)}"
+            return found()
+
+    def end(self, with_signal=signal.SIGTERM):
+        if self.child.poll() is None:
+            self.child.send_signal(with_signal)
+        return self.child.wait(timeout=60)
+
+
+class FakeOpenAI(Process):
+    def __init__(self):
+        super().__init__([sys.executable, str(HERE / "fake_openai.py")], stdout=subprocess.PIPE)
+        self.port = int(self.child.stdout.readline())
+
+
+class Sidecar(Process):
+    def __init__(self, folder, config=None):
+        binary = os.environ.get("POINTSMAN_BIN", str(DEFAULT_BIN))
+        assert Path(binary).is_file(), f"{binary} is not there: build it, or set POINTSMAN_BIN"
+        command = [binary, "serve", "--listen", "127.0.0.1:0"]
+        if config is not None:
+            (folder / "pointsman.toml").write_text(config)
+        environment = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "trace"}
+        super().__init__(command, cwd=folder, env=environment)
+        self.url = self.wait_for(r"listens on (http://127\.0\.0\.1:\d+)")[1]
+
+    def client(self, **options):
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="sk-planted-client-key", max_retries=0, **options)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts processes that are ended after the test: `start(Sidecar, …)`."""
+    running = []
+
+    def begin(kind, *arguments):
+        process = kind(*arguments)
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A sidecar without a configuration: the demo provider answers."""
+    sidecar = Sidecar(tmp_path_factory.mktemp("demo"))
+    yield sidecar
+    sidecar.end()
+
+
+@pytest.fixture(scope="module")
+def fake():
+    server = FakeOpenAI()
+    yield server
+    server.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory, fake):
+    """A sidecar with the fake provider behind it."""
+    sidecar = Sidecar(tmp_path_factory.mktemp("routed"), CONFIG.format(port=fake.port))
+    yield sidecar
+    sidecar.end()
