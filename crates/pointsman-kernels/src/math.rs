@@ -44,7 +44,7 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     mantissa * f32::from_bits(exponent)
 }
 
-/// The standard normal's distribution function and density at `x`, each within 2e-7.
+/// The standard normal's distribution function and density at `x`, each within 3e-7.
 ///
 /// Formula 7.1.26 of Abramowitz and Stegun for the error function.
 #[inline(always)]
@@ -54,8 +54,7 @@ pub(crate) fn normal_cdf_pdf<const FMA: bool>(x: f32) -> (f32, f32) {
     let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / mul_add::<FMA>(0.327_591_1, a, 1.0);
     let e = exp::<FMA>(-a * a);
-    let p =
-        polynomial::<FMA, 5>(t, [1.061_405_4, -1.453_152_1, 1.421_413_8, -0.284_496_74, 0.254_829_6]);
+    let p = polynomial::<FMA, 5>(t, [1.061_405_4, -1.453_152_1, 1.421_413_8, -0.284_496_74, 0.254_829_6]);
     let upper_tail = 0.5 * p * t * e;
     (if x >= 0.0 { 1.0 - upper_tail } else { upper_tail }, e * DENSITY_AT_ZERO)
 }
@@ -143,9 +142,9 @@ mod tests {
             let x = f64::from(i) / 100.0;
             let (cdf, pdf) = normal_cdf_pdf::<true>(x as f32);
             let expected = 0.5 * (1.0 + erf(x / 2f64.sqrt()));
-            assert!((f64::from(cdf) - expected).abs() < 2e-7, "cdf({x}) = {cdf}, not {expected}");
+            assert!((f64::from(cdf) - expected).abs() < 3e-7, "cdf({x}) = {cdf}, not {expected}");
             let expected = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            assert!((f64::from(pdf) - expected).abs() < 2e-7, "pdf({x}) = {pdf}, not {expected}");
+            assert!((f64::from(pdf) - expected).abs() < 3e-7, "pdf({x}) = {pdf}, not {expected}");
         }
     }
 

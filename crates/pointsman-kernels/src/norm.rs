@@ -34,8 +34,19 @@ fn layer_norm_body<const FMA: bool>(x: &[f32], weight: &[f32], bias: &[f32], eps
     }
 }
 
+/// Where the gradients of [`layer_norm`] go.
+#[derive(Debug)]
+pub struct LayerNormGradients<'a> {
+    /// (rows × columns): written.
+    pub dx: &'a mut [f32],
+    /// (columns): added to.
+    pub dweight: &'a mut [f32],
+    /// (columns): added to.
+    pub dbias: &'a mut [f32],
+}
+
 dispatch! {
-    /// The gradients of [`layer_norm`]: `dx` is written, `dweight` and `dbias` (columns) are added to.
+    /// The gradients of [`layer_norm`] for the gradient `dy` of its output.
     ///
     /// With `x̂ = (x - mean) * scale` and `g = dy * weight`:
     /// `dx = scale * (g - mean(g) - x̂ * mean(g x̂))`, `dweight = Σ dy x̂`, `dbias = Σ dy`.
@@ -47,9 +58,7 @@ dispatch! {
         weight: &[f32],
         epsilon: f32,
         dy: &[f32],
-        dx: &mut [f32],
-        dweight: &mut [f32],
-        dbias: &mut [f32],
+        gradients: LayerNormGradients<'_>,
     ) = layer_norm_backward_body
 }
 
@@ -59,10 +68,9 @@ fn layer_norm_backward_body<const FMA: bool>(
     weight: &[f32],
     epsilon: f32,
     dy: &[f32],
-    dx: &mut [f32],
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+    gradients: LayerNormGradients<'_>,
 ) {
+    let LayerNormGradients { dx, dweight, dbias } = gradients;
     let n = weight.len();
     let (dweight, dbias) = (&mut dweight[..n], &mut dbias[..n]);
     assert!(x.len().is_multiple_of(n) && x.len() == dy.len() && x.len() == dx.len());

@@ -27,7 +27,6 @@ fn softmax_body<const FMA: bool>(x: &mut [f32], columns: usize, scale: f32) {
     }
 }
 
-
 dispatch! {
     /// The gradient of [`softmax`] with respect to its unscaled input, written over the gradient `dp` of its output:
     /// `dx = scale * p * (dp - Σ p dp)`.

@@ -1,7 +1,7 @@
 //! Layer normalisation with residual input.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
-use pointsman_kernels::{Tier, layer_norm as forward, layer_norm_backward as backward};
+use pointsman_kernels::{LayerNormGradients, Tier, layer_norm as forward, layer_norm_backward as backward};
 use rayon::prelude::*;
 
 use super::slices::{of, share_of, with};
@@ -66,7 +66,8 @@ impl CustomOp3 for LayerNorm {
                         .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
                         .map(|(dx, (x, dy))| {
                             let (mut dweight, mut dbias) = (vec![0.0; hidden], vec![0.0; hidden]);
-                            backward(tier, x, weight, self.epsilon, dy, dx, &mut dweight, &mut dbias);
+                            let gradients = LayerNormGradients { dx, dweight: &mut dweight, dbias: &mut dbias };
+                            backward(tier, x, weight, self.epsilon, dy, gradients);
                             (dweight, dbias)
                         })
                         .collect();

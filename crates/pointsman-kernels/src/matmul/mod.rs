@@ -13,8 +13,8 @@ pub use operand::{Mat, MatMut};
 pub use packed::Packed;
 
 use crate::tier::dispatch;
-use packed::LeftPanels;
-use tile::{LeftRows, tile};
+use packed::{Block, LeftPanels};
+use tile::tile;
 
 /// Rows of a register tile: with [`PANEL`], 12 of the 16 256-bit registers hold sums.
 const ROWS: usize = 6;
@@ -22,8 +22,8 @@ const ROWS: usize = 6;
 const PANEL: usize = 16;
 /// Depth of a block: a panel's block takes 24 KiB of a first-level cache of at least 32.
 const DEPTH: usize = 384;
-/// Rows of the left operand that are visited panel by panel: with [`DEPTH`], 288 KiB of a second-level cache.
-const LEFT_BLOCK: usize = 32 * ROWS;
+/// Rows of the left operand that are visited panel by panel: with [`DEPTH`], 144 KiB of a second-level cache.
+const LEFT_BLOCK: usize = 16 * ROWS;
 
 dispatch! {
     /// `out = left · right`, or `out += left · right` when `accumulate`.
@@ -34,50 +34,24 @@ dispatch! {
 }
 
 #[inline(always)]
-fn matmul_body<const FMA: bool>(out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) {
+fn matmul_body<const FMA: bool>(mut out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) {
     let shapes = (out.rows, out.columns, left.columns);
     assert_eq!(shapes, (left.rows, right.columns(), right.rows()), "shapes chain");
-    let MatMut { data, rows, columns, row_stride } = out;
     if left.columns == 0 && !accumulate {
-        data.chunks_mut(row_stride.max(1)).take(rows).for_each(|row| row[..columns].fill(0.0));
+        out.fill(0.0);
     }
-    let mut packed_left = LeftPanels::default();
+    let mut left_panels = LeftPanels::default();
     for depth in (0..left.columns).step_by(DEPTH) {
         let depth = depth..left.columns.min(depth + DEPTH);
         let accumulate = accumulate || depth.start > 0;
-        for block in (0..rows).step_by(LEFT_BLOCK) {
-            let block = block..rows.min(block + LEFT_BLOCK);
-            let contiguous = left.column_stride == 1;
-            if !contiguous {
-                packed_left.pack(left, block.clone(), depth.clone());
-            }
+        for block in (0..left.rows).step_by(LEFT_BLOCK) {
+            let block = block..left.rows.min(block + LEFT_BLOCK);
+            let rows = Block::new(left, &block, &depth, &mut left_panels);
             for (at, panel) in right.panels(depth.clone()).enumerate() {
-                let first = at * PANEL;
-                let width = PANEL.min(columns - first);
-                for row in block.clone().step_by(ROWS) {
-                    let count = ROWS.min(block.end - row);
-                    let left = if contiguous {
-                        LeftRows {
-                            values: &left.data[row * left.row_stride + depth.start..],
-                            row: left.row_stride,
-                            column: 1,
-                        }
-                    } else {
-                        LeftRows {
-                            values: packed_left.panel((row - block.start) / ROWS, depth.len()),
-                            row: 1,
-                            column: ROWS,
-                        }
-                    };
-                    let out = &mut data[row * row_stride + first..];
-                    match count {
-                        6 => tile::<FMA, 6>(left, panel, out, row_stride, width, accumulate),
-                        5 => tile::<FMA, 5>(left, panel, out, row_stride, width, accumulate),
-                        4 => tile::<FMA, 4>(left, panel, out, row_stride, width, accumulate),
-                        3 => tile::<FMA, 3>(left, panel, out, row_stride, width, accumulate),
-                        2 => tile::<FMA, 2>(left, panel, out, row_stride, width, accumulate),
-                        _ => tile::<FMA, 1>(left, panel, out, row_stride, width, accumulate),
-                    }
+                for first in (0..block.len()).step_by(ROWS) {
+                    let corner = (block.start + first, at * PANEL);
+                    let mut out = out.tile_at(corner, accumulate);
+                    tile::<FMA>(rows.tile(first), block.len() - first, panel, &mut out);
                 }
             }
         }

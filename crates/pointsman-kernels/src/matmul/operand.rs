@@ -1,5 +1,8 @@
 //! Views of matrices in slices, checked once when they are made.
 
+use super::PANEL;
+use super::tile::TileOut;
+
 /// A matrix in a slice, element `(i, j)` at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mat<'a> {
@@ -43,6 +46,21 @@ impl<'a> Mat<'a> {
         }
     }
 
+    /// One element.
+    ///
+    /// # Panics
+    /// If there is none at this place.
+    #[must_use]
+    pub fn get(self, row: usize, column: usize) -> f32 {
+        assert!(
+            row < self.rows && column < self.columns,
+            "({row}, {column}) of {} x {}",
+            self.rows,
+            self.columns
+        );
+        self.data[row * self.row_stride + column * self.column_stride]
+    }
+
     /// Some of its rows.
     ///
     /// # Panics
@@ -84,6 +102,27 @@ impl<'a> MatMut<'a> {
         assert!(row_stride >= columns, "rows overlap");
         assert!(reach <= data.len(), "{rows} x {columns} by {row_stride} does not fit");
         Self { data: &mut data[..reach], rows, columns, row_stride }
+    }
+}
+
+impl MatMut<'_> {
+    /// Sets every element.
+    pub(super) fn fill(&mut self, value: f32) {
+        for row in self.data.chunks_mut(self.row_stride.max(1)) {
+            row[..self.columns].fill(value);
+        }
+    }
+
+    /// Where a tile whose first element is at `corner` (row, column) goes.
+    #[inline(always)]
+    pub(super) fn tile_at(&mut self, corner: (usize, usize), accumulate: bool) -> TileOut<'_> {
+        let (row, column) = corner;
+        TileOut {
+            values: &mut self.data[row * self.row_stride + column..],
+            stride: self.row_stride,
+            width: PANEL.min(self.columns - column),
+            accumulate,
+        }
     }
 }
 

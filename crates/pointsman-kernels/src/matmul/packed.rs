@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use super::tile::LeftRows;
 use super::{Mat, PANEL, ROWS};
 
-/// A right operand in panels of [`PANEL`] columns: within a panel, row after row. The last panel is filled up with zeros.
+/// Panels that are filled together from the rows of a row-major operand, to read whole stretches of memory.
+const GROUP: usize = 8;
+
+/// A right operand in panels of 16 columns: within a panel, row after row. The last panel is filled up with zeros.
 ///
 /// Weights that serve many products are packed once; other operands into a `Packed` that is used again, to spare the
 /// allocation.
@@ -31,13 +35,15 @@ impl Packed {
         if self.values.is_empty() {
             return;
         }
-        for (at, panel) in self.values.chunks_exact_mut(right.rows * PANEL).enumerate() {
-            let first = at * PANEL;
-            let width = PANEL.min(right.columns - first);
+        for (at, group) in self.values.chunks_mut(right.rows * PANEL * GROUP).enumerate() {
+            let first = at * GROUP * PANEL;
+            let columns = (GROUP * PANEL).min(right.columns - first);
             if right.column_stride == 1 {
-                pack_rows(right, first, width, panel);
+                pack_rows(right, first, columns, group);
             } else {
-                pack_columns(right, first, width, panel);
+                for (i, panel) in group.chunks_exact_mut(right.rows * PANEL).enumerate() {
+                    pack_columns(right, first + i * PANEL, PANEL.min(columns - i * PANEL), panel);
+                }
             }
         }
     }
@@ -61,12 +67,20 @@ impl Packed {
     }
 }
 
-/// A panel of a row-major operand: each row gives `width` adjacent values.
-fn pack_rows(right: Mat<'_>, first: usize, width: usize, panel: &mut [f32]) {
-    for (row, line) in panel.chunks_exact_mut(PANEL).enumerate() {
+/// Some panels of a row-major operand: each row gives `columns` adjacent values.
+fn pack_rows(right: Mat<'_>, first: usize, columns: usize, panels: &mut [f32]) {
+    for row in 0..right.rows {
         let start = row * right.row_stride + first;
-        line[..width].copy_from_slice(&right.data[start..start + width]);
-        line[width..].fill(0.0);
+        let (whole, rest) = right.data[start..start + columns].as_chunks::<PANEL>();
+        let mut to = row * PANEL;
+        for values in whole {
+            panels[to..to + PANEL].copy_from_slice(values);
+            to += right.rows * PANEL;
+        }
+        if !rest.is_empty() {
+            panels[to..to + rest.len()].copy_from_slice(rest);
+            panels[to + rest.len()..to + PANEL].fill(0.0);
+        }
     }
 }
 
@@ -100,16 +114,64 @@ impl LeftPanels {
         self.0.resize(rows.len().div_ceil(ROWS) * panel, 0.0);
         for (at, column) in columns.enumerate() {
             let start = column * left.column_stride;
-            let values = &left.data[start + rows.start..start + rows.end];
-            for (i, values) in values.chunks(ROWS).enumerate() {
-                let to = i * panel + at * ROWS;
-                self.0[to..to + values.len()].copy_from_slice(values);
+            let (whole, rest) = left.data[start + rows.start..start + rows.end].as_chunks::<ROWS>();
+            let mut to = at * ROWS;
+            for values in whole {
+                self.0[to..to + ROWS].copy_from_slice(values);
+                to += panel;
+            }
+            if !rest.is_empty() {
+                self.0[to..to + rest.len()].copy_from_slice(rest);
             }
         }
     }
 
-    /// The panel at `index` of a block that is `depth` columns deep.
-    pub(super) fn panel(&self, index: usize, depth: usize) -> &[f32] {
-        &self.0[index * ROWS * depth..][..ROWS * depth]
+    /// The panel whose first row is `row` of the block, and all after it, when the block is `depth` columns deep.
+    #[inline(always)]
+    fn panels_from(&self, row: usize, depth: usize) -> &[f32] {
+        &self.0[row * depth..]
+    }
+}
+
+/// Some rows and columns of a left operand, in place when its rows are adjacent in memory, else as [`LeftPanels`].
+pub(super) struct Block<'a> {
+    place: Place<'a>,
+    depth: usize,
+}
+
+enum Place<'a> {
+    Rows { values: &'a [f32], stride: usize },
+    Panels(&'a LeftPanels),
+}
+
+impl<'a> Block<'a> {
+    /// The block of `left` with these rows and columns; `panels` lends the memory to rearrange it.
+    pub(super) fn new(
+        left: Mat<'a>,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+        panels: &'a mut LeftPanels,
+    ) -> Self {
+        let place = if left.column_stride == 1 {
+            let values = &left.data[rows.start * left.row_stride + columns.start..];
+            Place::Rows { values, stride: left.row_stride }
+        } else {
+            panels.pack(left, rows.clone(), columns.clone());
+            Place::Panels(panels)
+        };
+        Self { place, depth: columns.len() }
+    }
+
+    /// The rows from `first`, a multiple of [`ROWS`].
+    #[inline(always)]
+    pub(super) fn tile(&self, first: usize) -> LeftRows<'_> {
+        match &self.place {
+            Place::Rows { values, stride } => {
+                LeftRows { values: &values[first * stride..], row: *stride, column: 1 }
+            }
+            Place::Panels(panels) => {
+                LeftRows { values: panels.panels_from(first, self.depth), row: 1, column: ROWS }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The innermost loop: a few rows times one panel, sums in registers.
 
-use super::PANEL;
+use super::{PANEL, ROWS};
 
 /// Rows of the left operand: element `(i, k)` at `i * row + k * column`.
 #[derive(Clone, Copy)]
@@ -10,18 +10,36 @@ pub(super) struct LeftRows<'a> {
     pub(super) column: usize,
 }
 
-/// Multiplies `R` rows of `left` with `panel` (depth × [`PANEL`]) and stores the first `width` columns in `out`, whose
-/// rows begin `stride` elements apart.
+/// Where a tile goes: its rows begin `stride` elements apart and have `width` columns.
+pub(super) struct TileOut<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) stride: usize,
+    pub(super) width: usize,
+    /// Whether to add to what is there.
+    pub(super) accumulate: bool,
+}
+
+/// Multiplies the next `rows` rows of `left`, [`ROWS`] at most, with `panel` (depth × [`PANEL`]).
 #[inline(always)]
-pub(super) fn tile<const FMA: bool, const R: usize>(
-    left: LeftRows<'_>,
-    panel: &[f32],
-    out: &mut [f32],
-    stride: usize,
-    width: usize,
-    accumulate: bool,
-) {
+pub(super) fn tile<const FMA: bool>(left: LeftRows<'_>, rows: usize, panel: &[f32], out: &mut TileOut<'_>) {
     let panel = panel.as_chunks::<PANEL>().0;
+    match rows {
+        ROWS.. => tile_of::<FMA, ROWS>(left, panel, out),
+        5 => tile_of::<FMA, 5>(left, panel, out),
+        4 => tile_of::<FMA, 4>(left, panel, out),
+        3 => tile_of::<FMA, 3>(left, panel, out),
+        2 => tile_of::<FMA, 2>(left, panel, out),
+        1 => tile_of::<FMA, 1>(left, panel, out),
+        0 => {}
+    }
+}
+
+#[inline(always)]
+fn tile_of<const FMA: bool, const R: usize>(
+    left: LeftRows<'_>,
+    panel: &[[f32; PANEL]],
+    out: &mut TileOut<'_>,
+) {
     if let Some(last) = panel.len().checked_sub(1) {
         assert!((R - 1) * left.row + last * left.column < left.values.len(), "the left operand is as deep");
     }
@@ -29,18 +47,18 @@ pub(super) fn tile<const FMA: bool, const R: usize>(
     let sums = if FMA {
         // SAFETY: `FMA` is set only in kernels compiled for AVX2 and FMA, which run only where both are there. The
         // assertion above is the condition on `left`.
-        unsafe { products_avx2::<R>(left, panel) }
+        unsafe { products_avx2::<R>(left, panel, out) }
     } else {
         products::<R>(left, panel)
     };
     #[cfg(not(target_arch = "x86_64"))]
     let sums = products::<R>(left, panel);
     for (i, sums) in sums.iter().enumerate() {
-        let out = &mut out[i * stride..][..width];
-        if accumulate {
-            out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+        let line = &mut out.values[i * out.stride..][..out.width];
+        if out.accumulate {
+            line.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum);
         } else {
-            out.copy_from_slice(&sums[..width]);
+            line.copy_from_slice(&sums[..out.width]);
         }
     }
 }
@@ -63,15 +81,31 @@ fn products<const R: usize>(left: LeftRows<'_>, panel: &[[f32; PANEL]]) -> [[f32
 /// The tile's sums. Written by hand, for compilers do not find the register allocation: `2 R` sums, 2 vectors of the
 /// panel, 1 broadcast.
 ///
+/// The lines of `out` are fetched into the cache meanwhile.
+///
 /// # Safety
 /// The rows of `left` must hold as many values as `panel` has rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn products_avx2<const R: usize>(left: LeftRows<'_>, panel: &[[f32; PANEL]]) -> [[f32; PANEL]; R] {
+unsafe fn products_avx2<const R: usize>(
+    left: LeftRows<'_>,
+    panel: &[[f32; PANEL]],
+    out: &TileOut<'_>,
+) -> [[f32; PANEL]; R] {
     use std::arch::x86_64::{
-        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
+        _mm256_storeu_ps,
     };
+    for i in 0..R {
+        let line = out.values.as_ptr().wrapping_add(i * out.stride);
+        // SAFETY: a prefetch does not fault, wherever it points.
+        #[allow(unused_unsafe, reason = "later versions of Rust than the oldest supported declare it safe")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line.cast());
+            _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(PANEL - 1).cast());
+        }
+    }
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
     let rows: [*const f32; R] = std::array::from_fn(|i| left.values.as_ptr().wrapping_add(i * left.row));
     for (k, right) in panel.iter().enumerate() {
@@ -86,13 +120,13 @@ unsafe fn products_avx2<const R: usize>(left: LeftRows<'_>, panel: &[[f32; PANEL
             }
         }
     }
-    let mut out = [[0.0; PANEL]; R];
-    for (out, sums) in out.iter_mut().zip(sums) {
-        // SAFETY: `out` has room for two vectors of 8.
+    let mut stored = [[0.0; PANEL]; R];
+    for (stored, sums) in stored.iter_mut().zip(sums) {
+        // SAFETY: `stored` has room for two vectors of 8.
         unsafe {
-            _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
-            _mm256_storeu_ps(out.as_mut_ptr().add(8), sums[1]);
+            _mm256_storeu_ps(stored.as_mut_ptr(), sums[0]);
+            _mm256_storeu_ps(stored.as_mut_ptr().add(8), sums[1]);
         }
     }
-    out
+    stored
 }
