@@ -91,7 +91,7 @@ class Sidecar(Process):
         command = [binary, "serve", "--listen", "127.0.0.1:0"]
         if config is not None:
             (folder / "pointsman.toml").write_text(config)
-        environment = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "trace"}
+        environment = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "debug"}
         super().__init__(command, cwd=folder, env=environment)
         self.url = self.wait_for(r"listens on (http://127\.0\.0\.1:\d+)")[1]
 

@@ -168,13 +168,13 @@ def test_fifty_clients_at_once_each_get_their_own_reply(routed):
         assert all(pool.map(ask, range(200)))
 
 
-def test_told_to_end_it_finishes_the_stream(start, tmp_path):
+def test_told_to_end_it_does_not_wait_forever(start, tmp_path):
     provider = start(FakeOpenAI)
     config = CONFIG.format(port=provider.port).replace("[server]", "[server]\ndrain_timeout_ms = 500")
     sidecar = start(Sidecar, tmp_path, config)
     stream = iter(chat(sidecar.client(), "hang", stream=True))
     next(stream)
-    assert sidecar.end() == 0, "a stream that does not end is cut when the time to drain is over"
+    assert sidecar.end() == 0
 
 
 # Paths that are not OpenAI's.

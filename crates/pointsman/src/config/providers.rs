@@ -19,7 +19,10 @@ struct RawProvider<'a> {
 const KEYS: [&str; 3] = ["kind", "base_url", "api_key_env"];
 
 /// The providers that are built in, and those of the file.
-pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> BTreeMap<ProviderName, Provider> {
+pub(super) fn read(
+    document: &Document<'_>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<ProviderName, Provider> {
     let built_in = Provider::built_in().map(|(name, provider)| (ProviderName::new(name), provider));
     let mut providers = BTreeMap::from(built_in);
     for entry in reading::entries(document, "providers", diagnostics) {
@@ -97,7 +100,11 @@ fn endpoint(
         (None, Some(default)) => Some(default.base_url.clone()),
         (None, None) => {
             diagnostics
-                .error(entry.key_span(), entry.path(), format!("provider `{}` has no `base_url`", entry.name()))
+                .error(
+                    entry.key_span(),
+                    entry.path(),
+                    format!("provider `{}` has no `base_url`", entry.name()),
+                )
                 .help("say where it is: base_url = \"http://127.0.0.1:8000/v1\"");
             None
         }
@@ -123,7 +130,9 @@ fn refuse_secret(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
     diagnostics
         .error(entry.key_span(), entry.path(), format!("unknown key `{}`", entry.name()))
         .unquoted()
-        .help("put the key in the environment and its variable's name here: api_key_env = \"OPENAI_API_KEY\"");
+        .help(
+            "put the key in the environment and its variable's name here: api_key_env = \"OPENAI_API_KEY\"",
+        );
 }
 
 /// An address. What is wrong with it is said without repeating it: it may hold a password.
@@ -145,7 +154,11 @@ fn variable(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<String> 
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_name {
         diagnostics
-            .error(entry.value_span(), entry.path(), "`api_key_env` is not the name of an environment variable")
+            .error(
+                entry.value_span(),
+                entry.path(),
+                "`api_key_env` is not the name of an environment variable",
+            )
             .unquoted()
             .help("put the key in the environment and its variable's name here, such as \"OPENAI_API_KEY\"");
         return None;

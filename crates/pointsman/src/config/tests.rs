@@ -25,7 +25,10 @@ fn the_built_in_configuration_is_without_fault() {
 #[test]
 fn without_a_section_defaults_hold() {
     let (config, _) = read("");
-    assert_eq!((&config.server, &config.classifier), (&ServerConfig::default(), &ClassifierConfig::default()));
+    assert_eq!(
+        (&config.server, &config.classifier),
+        (&ServerConfig::default(), &ClassifierConfig::default())
+    );
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8484");
     assert_eq!(config.server.body_limit_bytes, 10_485_760);
     assert_eq!(config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(), ["demo", "openai"]);
@@ -143,7 +146,8 @@ api_key_env = "FAR_KEY"
 
 #[test]
 fn a_faulty_provider_is_reported_once() {
-    let text = "[providers.claude]\nkind = \"anthropic\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
+    let text =
+        "[providers.claude]\nkind = \"anthropic\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
     let (config, _) = read(text);
     let errors: Vec<_> = config
         .check(&Vocabulary::standard())

@@ -1,11 +1,10 @@
 //! What the `model` of a request stands for.
 
+use axum::http::StatusCode;
 use pointsman_domain::{ModelId, ModelName, ProviderName, nearest};
 use pointsman_policy::{Policy, Table};
 use pointsman_upstream::Client;
 use pointsman_upstream::openai::ErrorBody;
-
-use axum::http::StatusCode;
 
 use super::error::ApiError;
 
@@ -20,7 +19,11 @@ pub(super) enum Destination<'a> {
 
 /// Finds what `name` stands for: a table, a model by the user's name, `provider/model`, or a provider's own name for a
 /// model, if exactly one provider in the tables has a model of that name.
-pub(super) fn find<'a>(name: &str, policy: &'a Policy, upstream: &Client) -> Result<Destination<'a>, ApiError> {
+pub(super) fn find<'a>(
+    name: &str,
+    policy: &'a Policy,
+    upstream: &Client,
+) -> Result<Destination<'a>, ApiError> {
     if let Some(table) = policy.table(name) {
         return Ok(Destination::Table(table));
     }
@@ -48,25 +51,29 @@ fn targets_called<'a>(name: &str, policy: &'a Policy) -> Vec<&'a ModelId> {
 }
 
 fn unknown(name: &str, policy: &Policy, upstream: &Client) -> ApiError {
-    let mut message = format!("there is no model `{name}`");
     let candidates = targets_called(name, policy);
-    if candidates.len() > 1 {
-        let ids: Vec<String> = candidates.into_iter().map(|id| format!("`{id}`")).collect();
-        message += &format!(" of one provider alone: say which of {}", ids.join(", "));
+    let message = if candidates.is_empty() {
+        nothing_called(name, policy, upstream)
     } else {
-        let names: Vec<&str> = names(policy).collect();
-        if let Some(meant) = nearest(name, names.iter().copied()) {
-            message += &format!("; did you mean `{meant}`?");
-        }
-        let providers: Vec<&str> = upstream.providers().map(ProviderName::as_str).collect();
-        message += &format!(
-            " Models here: {}; or write provider/model with one of the providers {}",
-            names.join(", "),
-            providers.join(", ")
-        );
-    }
+        let ids: Vec<String> = candidates.into_iter().map(|id| format!("`{id}`")).collect();
+        format!("several providers have a model `{name}`: say which of {}", ids.join(", "))
+    };
     let body = ErrorBody::invalid_request(message).param("model").code("model_not_found");
     ApiError::new(StatusCode::NOT_FOUND, body)
+}
+
+fn nothing_called(name: &str, policy: &Policy, upstream: &Client) -> String {
+    let names: Vec<&str> = names(policy).collect();
+    let providers: Vec<&str> = upstream.providers().map(ProviderName::as_str).collect();
+    let meant = match name.split_once('/') {
+        Some((provider, model)) => {
+            nearest(provider, providers.iter().copied()).map(|meant| format!("{meant}/{model}"))
+        }
+        None => nearest(name, names.iter().copied()).map(str::to_owned),
+    };
+    let hint = meant.map_or(".".to_owned(), |meant| format!("; did you mean `{meant}`?"));
+    let (names, providers) = (names.join(", "), providers.join(", "));
+    format!("there is no model `{name}`{hint} Models: {names}. Providers, for provider/model: {providers}.")
 }
 
 /// Everything that requests may name without a provider: tables first, then models.

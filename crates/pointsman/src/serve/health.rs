@@ -23,7 +23,9 @@ pub(super) async fn readyz(State(sidecar): State<Arc<Sidecar>>) -> (StatusCode, 
 }
 
 /// The counters.
-pub(super) async fn metrics(State(sidecar): State<Arc<Sidecar>>) -> ([(HeaderName, &'static str); 1], String) {
+pub(super) async fn metrics(
+    State(sidecar): State<Arc<Sidecar>>,
+) -> ([(HeaderName, &'static str); 1], String) {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], sidecar.metrics.encode(sidecar.labelling.waiting()))
 }

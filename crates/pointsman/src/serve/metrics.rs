@@ -112,7 +112,11 @@ impl Metrics {
             self.upstream_seconds.clone(),
         );
         registry.register("in_flight", "Requests being answered, streams included", self.in_flight.clone());
-        registry.register("classify_waiting", "Prompts that wait to be labelled", self.classify_waiting.clone());
+        registry.register(
+            "classify_waiting",
+            "Prompts that wait to be labelled",
+            self.classify_waiting.clone(),
+        );
     }
 
     /// A request got its head. `endpoint` is the path as the router knows it.

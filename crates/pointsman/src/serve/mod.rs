@@ -66,7 +66,8 @@ pub(crate) fn run(
 fn sidecar(config: &Config, policy: Policy, labeller: Arc<dyn Labeller>) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
     let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
-    let options = ClientOptions { connect_timeout: config.server.connect_timeout, ..ClientOptions::default() };
+    let options =
+        ClientOptions { connect_timeout: config.server.connect_timeout, ..ClientOptions::default() };
     let upstream = Client::new(config.providers.clone(), environment, options)?;
     Ok(Sidecar::new(config, policy, queue, upstream))
 }
@@ -90,7 +91,8 @@ async fn serve(sidecar: Arc<Sidecar>, config: &Config, listen: SocketAddr) -> Re
 /// Says where the sidecar listens, and what a person should know before relying on it.
 fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
     anstream::eprintln!("pointsman listens on http://{address} ({})", config.origin());
-    if !address.ip().is_loopback() {
+    let said_by_the_configuration = address.ip() == config.server.listen.ip();
+    if !address.ip().is_loopback() && !said_by_the_configuration {
         anstream::eprintln!("warning: others than this machine can reach it, and spend your API keys");
     }
     let mut missing: Vec<(&str, &str)> = Vec::new();
@@ -132,13 +134,17 @@ fn with_layers(router: Router<Arc<Sidecar>>, sidecar: Arc<Sidecar>) -> Router {
 }
 
 fn unknown_path() -> ApiError {
-    let message = "there is nothing at this path: try /v1/chat/completions, /v1/classify, /v1/route or /v1/models";
+    let message =
+        "there is nothing at this path: try /v1/chat/completions, /v1/classify, /v1/route or /v1/models";
     ApiError::new(StatusCode::NOT_FOUND, ErrorBody::invalid_request(message).code("unknown_path"))
 }
 
 fn wrong_method() -> ApiError {
     let message = "this path takes another method: the header `allow` names it";
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorBody::invalid_request(message).code("method_not_allowed"))
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorBody::invalid_request(message).code("method_not_allowed"),
+    )
 }
 
 #[cfg(test)]

@@ -47,9 +47,14 @@ pub(super) async fn one(
 }
 
 fn objects(sidecar: &Sidecar) -> Vec<ModelObject> {
-    let object =
-        |id: String, owned_by: String| ModelObject { id, object: "model", created: sidecar.started_unix_s, owned_by };
-    let tables = sidecar.policy.tables().map(Table::name).map(|name| object(name.to_owned(), "pointsman".to_owned()));
+    let object = |id: String, owned_by: String| ModelObject {
+        id,
+        object: "model",
+        created: sidecar.started_unix_s,
+        owned_by,
+    };
+    let tables =
+        sidecar.policy.tables().map(Table::name).map(|name| object(name.to_owned(), "pointsman".to_owned()));
     let models = sidecar.policy.models().iter();
     let models = models.map(|(name, model)| object(name.to_string(), model.target.provider().to_string()));
     tables.chain(models).collect()

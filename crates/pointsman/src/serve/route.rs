@@ -56,7 +56,8 @@ fn table<'a>(sidecar: &'a Sidecar, name: &str) -> Result<&'a Table, ApiError> {
     match destination::find(name, &sidecar.policy, &sidecar.upstream)? {
         Destination::Table(table) => Ok(table),
         Destination::Model(target) => {
-            let message = format!("`{name}` is the model {target}, so there is nothing to decide: name a table");
+            let message =
+                format!("`{name}` is the model {target}, so there is nothing to decide: name a table");
             Err(ApiError::bad_request(message, Some("model")))
         }
     }

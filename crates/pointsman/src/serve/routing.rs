@@ -63,14 +63,21 @@ impl Routed<'_> {
         let judged = match labels.abstained {
             Some(AbstainReason::Unavailable) => "The classifier did not answer in time".to_owned(),
             Some(reason) => format!("The classifier abstained ({reason})"),
-            None => format!("The prompt was labelled {} ({:.2}), {}", labels.task, labels.task_confidence, labels.band),
+            None => format!(
+                "The prompt was labelled {} ({:.2}), {}",
+                labels.task, labels.task_confidence, labels.band
+            ),
         };
         format!("{judged}; row `{}` chose `{}`.", decision.rule, decision.model)
     }
 
     /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, or one of its
     /// fallbacks after `failed` ones before it.
-    pub(super) fn headers(&self, (answering, target): (&ModelName, &ModelId), failed: &[ModelName]) -> HeaderMap {
+    pub(super) fn headers(
+        &self,
+        (answering, target): (&ModelName, &ModelId),
+        failed: &[ModelName],
+    ) -> HeaderMap {
         let Self { id, labels, decision, .. } = self;
         let mut headers = HeaderMap::new();
         let mut set = |name: &'static str, value: String| {
@@ -101,10 +108,9 @@ impl Routed<'_> {
 
 /// `text` as the value of a header; what no header can carry is escaped.
 fn header_value(text: &str) -> HeaderValue {
-    let escaped = || text.escape_default().to_string();
-    HeaderValue::from_str(text)
-        .or_else(|_| HeaderValue::from_str(&escaped()))
-        .unwrap_or(HeaderValue::from_static(""))
+    let plain = || HeaderValue::from_str(text).ok().filter(|_| text.is_ascii());
+    let escaped = || HeaderValue::from_str(&text.escape_default().to_string());
+    plain().unwrap_or_else(|| escaped().expect("escaped text is visible ASCII"))
 }
 
 #[cfg(test)]
@@ -113,7 +119,9 @@ mod tests {
 
     #[test]
     fn any_name_can_be_a_header() {
-        for (text, value) in [("code.hard", "code.hard"), ("größe", "gr\\u{f6}\\u{df}e"), ("a\nb", "a\\nb")] {
+        for (text, value) in
+            [("code.hard", "code.hard"), ("größe", "gr\\u{f6}\\u{df}e"), ("a\nb", "a\\nb"), ("it's", "it's")]
+        {
             assert_eq!(header_value(text), value);
         }
     }

@@ -60,9 +60,7 @@ where
 pub(super) fn signals() -> io::Result<mpsc::Receiver<()>> {
     let (sender, receiver) = mpsc::channel(2);
     let mut next = next_signal()?;
-    tokio::spawn(async move {
-        while next.recv().await.is_some() && sender.send(()).await.is_ok() {}
-    });
+    tokio::spawn(async move { while next.recv().await.is_some() && sender.send(()).await.is_ok() {} });
     Ok(receiver)
 }
 

@@ -1,7 +1,7 @@
 //! Every path but the chat, and every way to ask wrongly.
 
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use serde_json::{Value, json};
 
 use super::*;
@@ -17,18 +17,25 @@ async fn classify_gives_labels_for_one_prompt_or_a_list() {
     ] {
         let answer = ask(&app, post("/v1/classify", body.to_string())).await;
         let row = answer.json();
-        assert_eq!((answer.status, &row["task"], &row["band"]), (StatusCode::OK, &json!("math"), &json!("hard")));
+        assert_eq!(
+            (answer.status, &row["task"], &row["band"]),
+            (StatusCode::OK, &json!("math"), &json!("hard"))
+        );
         assert_eq!((&row["abstained"], row.get("id")), (&json!(false), None), "{row}");
     }
     let inputs = json!({"input": ["hi", {"id": 7, "text": "is 7 prime?"}, {"id": "c", "messages": []}, ""]});
     let rows = ask(&app, post("/v1/classify", inputs.to_string())).await.json();
-    let seen: Vec<_> = rows["data"].as_array().expect("a list").iter().map(|row| (&row["id"], &row["task"])).collect();
-    assert_eq!(seen, [
-        (&Value::Null, &json!("chat")),
-        (&json!(7), &json!("math")),
-        (&json!("c"), &json!("chat")),
-        (&Value::Null, &json!("chat")),
-    ]);
+    let seen: Vec<_> =
+        rows["data"].as_array().expect("a list").iter().map(|row| (&row["id"], &row["task"])).collect();
+    assert_eq!(
+        seen,
+        [
+            (&Value::Null, &json!("chat")),
+            (&json!(7), &json!("math")),
+            (&json!("c"), &json!("chat")),
+            (&Value::Null, &json!("chat")),
+        ]
+    );
     assert_eq!(rows["data"][3]["abstain_reason"], "empty");
 }
 
@@ -51,7 +58,11 @@ async fn route_decides_and_asks_no_model() {
     ] {
         let answer = ask(&app, post("/v1/route", body.to_string())).await;
         let said = answer.json();
-        assert_eq!((&said["decision"]["model"], &said["decision"]["rule"]), (&json!(model), &json!(rule)), "{said}");
+        assert_eq!(
+            (&said["decision"]["model"], &said["decision"]["rule"]),
+            (&json!(model), &json!(rule)),
+            "{said}"
+        );
         assert_eq!(said["explanation"]["table"], table);
         assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-rule")), (model, rule));
         assert_eq!(said["id"], answer.header("x-pointsman-decision"));
@@ -67,11 +78,17 @@ async fn models_are_tables_and_names() {
     let list = ask(&app, get("/v1/models")).await.json();
     let models: Vec<_> = list["data"].as_array().expect("a list").iter().collect();
     let ids: Vec<_> = models.iter().map(|model| (&model["id"], &model["owned_by"])).collect();
-    assert_eq!(json!(ids), json!([["auto", "pointsman"], ["frugal", "pointsman"], ["cheap", "demo"], ["strong", "demo"]]));
+    assert_eq!(
+        json!(ids),
+        json!([["auto", "pointsman"], ["frugal", "pointsman"], ["cheap", "demo"], ["strong", "demo"]])
+    );
     assert!(models.iter().all(|model| model["object"] == "model" && model["created"].is_u64()));
     assert_eq!(ask(&app, get("/v1/models/cheap")).await.json()["id"], "cheap");
     let missing = ask(&app, get("/v1/models/a/b")).await;
-    assert_eq!(missing.error(), (404, "invalid_request_error".into(), json!("model"), json!("model_not_found")));
+    assert_eq!(
+        missing.error(),
+        (404, "invalid_request_error".into(), json!("model"), json!("model_not_found"))
+    );
 }
 
 #[tokio::test]
@@ -116,7 +133,10 @@ async fn paths_and_methods_that_are_not_there_are_told() {
     let answer = ask(&app, get("/v1/chat")).await;
     assert_eq!(answer.error(), (404, "invalid_request_error".into(), Value::Null, json!("unknown_path")));
     let answer = ask(&app, get("/v1/chat/completions")).await;
-    assert_eq!(answer.error(), (405, "invalid_request_error".into(), Value::Null, json!("method_not_allowed")));
+    assert_eq!(
+        answer.error(),
+        (405, "invalid_request_error".into(), Value::Null, json!("method_not_allowed"))
+    );
     assert_eq!(answer.headers[ALLOW], "POST");
     assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
 }
@@ -133,7 +153,10 @@ async fn faulty_bodies_are_refused_with_the_reason() {
         ("/v1/chat/completions", b"{\"model\": 7}"),
         ("/v1/chat/completions", b"{\"model\": \"auto\"}"),
         ("/v1/chat/completions", b"{\"model\": \"auto\", \"messages\": []}"),
-        ("/v1/chat/completions", b"{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": 1}]}"),
+        (
+            "/v1/chat/completions",
+            b"{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": 1}]}",
+        ),
         ("/v1/chat/completions", b"{\"model\": \"stong\", \"messages\": []}"),
         ("/v1/chat/completions", b"{\"model\": \"openia/gpt\", \"messages\": []}"),
         ("/v1/classify", b"{}"),
@@ -146,7 +169,10 @@ async fn faulty_bodies_are_refused_with_the_reason() {
     ] {
         let answer = ask(&app, post(path, body)).await;
         let (status, kind, param, code) = answer.error();
-        said += &format!("{path} {}\n  {status} {kind} {param} {code}\n  ", String::from_utf8_lossy(body).replace('\n', " "));
+        said += &format!(
+            "{path} {}\n  {status} {kind} {param} {code}\n  ",
+            String::from_utf8_lossy(body).replace('\n', " ")
+        );
         said += answer.json()["error"]["message"].as_str().expect("a message");
         said.push('\n');
     }
@@ -158,7 +184,8 @@ async fn bodies_beyond_the_limit_are_refused_however_they_are_sent() {
     let app = app(&format!("{DEMO}[server]\nbody_limit_bytes = 200\n"));
     let big = chat("auto", &"x".repeat(200));
     let chunks = |size: usize| {
-        let chunks: Vec<_> = big.as_bytes().chunks(size).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect();
+        let chunks: Vec<_> =
+            big.as_bytes().chunks(size).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect();
         Body::from_stream(stream::iter(chunks))
     };
     let declared = Request::post("/v1/chat/completions").header("content-length", big.len());
@@ -169,7 +196,10 @@ async fn bodies_beyond_the_limit_are_refused_however_they_are_sent() {
         post("/v1/route", big.clone()),
     ] {
         let answer = ask(&app, request).await;
-        assert_eq!(answer.error(), (413, "invalid_request_error".into(), Value::Null, json!("request_too_large")));
+        assert_eq!(
+            answer.error(),
+            (413, "invalid_request_error".into(), Value::Null, json!("request_too_large"))
+        );
     }
     let small = chat("auto", &"x".repeat(200 - chat("auto", "").len()));
     assert_eq!(small.len(), 200);
@@ -197,7 +227,9 @@ async fn a_panic_costs_its_own_request_alone() {
     async fn panics() {
         panic!("as asked");
     }
-    let router = Router::new().route("/panic", axum::routing::get(panics)).route("/fine", axum::routing::get(async || "fine"));
+    let router = Router::new()
+        .route("/panic", axum::routing::get(panics))
+        .route("/fine", axum::routing::get(async || "fine"));
     let app = super::super::with_layers(router, sidecar(&config(DEMO), Arc::new(ByWord)));
     let answer = ask(&app, get("/panic")).await;
     assert_eq!(answer.error(), (500, "server_error".into(), Value::Null, json!("internal_error")));
@@ -219,13 +251,13 @@ async fn a_full_queue_turns_classify_away_for_a_while() {
     // One prompt is being labelled and one waits.
     let begun = sidecar.labelling.of(Prompt::from_text("first"));
     tokio::pin!(begun);
-    assert!(futures_util::poll!(&mut begun).is_pending());
+    assert!(begun.as_mut().now_or_never().is_none());
     while sidecar.labelling.waiting() > 0 {
         tokio::task::yield_now().await;
     }
     let waiting = sidecar.labelling.of(Prompt::from_text("second"));
     tokio::pin!(waiting);
-    assert!(futures_util::poll!(&mut waiting).is_pending());
+    assert!(waiting.as_mut().now_or_never().is_none());
     let app = super::super::app(Arc::clone(&sidecar));
     let answer = ask(&app, post("/v1/classify", json!({"text": "third"}).to_string())).await;
     assert_eq!(answer.error(), (503, "server_error".into(), Value::Null, json!("overloaded")));

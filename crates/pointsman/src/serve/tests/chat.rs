@@ -62,11 +62,25 @@ async fn tables_names_and_providers_models_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn a_name_that_several_providers_use_is_asked_about() {
+    let twice = format!("{DEMO}[providers.other]\nkind = \"demo\"\n[models.same]\nuse = \"other/large\"\n");
+    let answer = ask(&app(&twice), post(PATH, chat("large", "hi"))).await;
+    assert_eq!(
+        answer.error(),
+        (404, "invalid_request_error".into(), json!("model"), json!("model_not_found"))
+    );
+    assert!(answer.text().contains("say which of `demo/large`, `other/large`"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn what_the_classifier_did_not_see_is_told() {
     let answer = ask(&app(DEMO), post(PATH, chat("auto", "a long story"))).await;
     assert_eq!(answer.header("x-pointsman-tokens-seen"), "512/6310");
     let answer = ask(&app(DEMO), post(PATH, chat("auto", " "))).await;
-    assert_eq!((answer.header("x-pointsman-abstained"), answer.header("x-pointsman-rule")), ("empty", "unsure"));
+    assert_eq!(
+        (answer.header("x-pointsman-abstained"), answer.header("x-pointsman-rule")),
+        ("empty", "unsure")
+    );
 }
 
 #[tokio::test]
@@ -75,7 +89,10 @@ async fn a_classifier_that_is_late_is_not_waited_for() {
     let app = super::super::app(sidecar(&config(&format!("{DEMO}[classifier]\ntimeout_ms = 5\n")), stuck));
     let answer = ask(&app, post(PATH, chat("auto", "is 7 prime?"))).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!((answer.header("x-pointsman-abstained"), answer.header("x-pointsman-model")), ("unavailable", "strong"));
+    assert_eq!(
+        (answer.header("x-pointsman-abstained"), answer.header("x-pointsman-model")),
+        ("unavailable", "strong")
+    );
     assert_eq!(answer.header("x-pointsman-task"), "", "nothing is known of the task");
     drop(gate);
 }
@@ -96,10 +113,13 @@ async fn the_provider_gets_every_byte_but_the_models_name() {
     let answer = ask(&app, request).await;
     let (headers, received) = asked(&mut upstream).await;
     assert_eq!(received, body.replace("\"auto\"", "\"echo-model\"").as_bytes());
-    assert_eq!((&headers["content-type"], &headers["accept-encoding"]), (
-        &axum::http::HeaderValue::from_static("application/json; charset=utf-8"),
-        &axum::http::HeaderValue::from_static("gzip, br")
-    ));
+    assert_eq!(
+        (&headers["content-type"], &headers["accept-encoding"]),
+        (
+            &axum::http::HeaderValue::from_static("application/json; charset=utf-8"),
+            &axum::http::HeaderValue::from_static("gzip, br")
+        )
+    );
     assert!(!headers.contains_key("authorization") && !headers.contains_key("x-mine"), "{headers:?}");
     // The reply is the request: it comes back as it was sent, and what it says about us does not count.
     assert_eq!(answer.body, received);
@@ -111,9 +131,13 @@ async fn the_provider_gets_every_byte_but_the_models_name() {
 #[tokio::test]
 async fn a_request_keeps_its_id() {
     let app = app(DEMO);
-    let with_id = |id: &str| Request::get("/v1/models").header("x-request-id", id).body(Body::empty()).expect("valid");
+    let with_id =
+        |id: &str| Request::get("/v1/models").header("x-request-id", id).body(Body::empty()).expect("valid");
     let answer = ask(&app, with_id("req-1:a_b.c")).await;
-    assert_eq!((answer.header("x-request-id"), answer.header("x-pointsman-request-id")), ("req-1:a_b.c", "req-1:a_b.c"));
+    assert_eq!(
+        (answer.header("x-request-id"), answer.header("x-pointsman-request-id")),
+        ("req-1:a_b.c", "req-1:a_b.c")
+    );
     let answer = ask(&app, with_id("no <script>")).await;
     assert!(answer.header("x-request-id").parse::<uuid::Uuid>().is_ok());
 }
@@ -130,7 +154,11 @@ async fn models_that_fail_make_way_for_the_next() {
         let app = app(&upstream.config(models));
         let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
         assert_eq!(answer.status.as_u16(), status, "{models:?}");
-        assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")), (by, failed), "{models:?}");
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")),
+            (by, failed),
+            "{models:?}"
+        );
     }
 }
 

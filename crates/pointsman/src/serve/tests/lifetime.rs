@@ -61,7 +61,8 @@ async fn read_until(connection: &mut TcpStream, text: &str) -> String {
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains(text) {
         let mut buffer = [0; 1024];
-        let length = timeout(PATIENCE, connection.read(&mut buffer)).await.expect("in time").expect("readable");
+        let length =
+            timeout(PATIENCE, connection.read(&mut buffer)).await.expect("in time").expect("readable");
         assert_ne!(length, 0, "ended before `{text}`: {}", String::from_utf8_lossy(&read));
         read.extend_from_slice(&buffer[..length]);
     }
@@ -98,7 +99,10 @@ async fn a_reply_that_is_cut_does_not_look_whole() {
     let (reply, _) = read_all(served.send(&chat("auto", "hi")).await).await;
     assert!(reply.contains("data: one"), "{reply}");
     assert!(!reply.ends_with("0\r\n\r\n"), "the end of a whole reply: {reply}");
-    assert_eq!(served.metric("pointsman_upstream_errors_total{provider=\"cut\",kind=\"upstream_cut_reply\"").await, "1");
+    assert_eq!(
+        served.metric("pointsman_upstream_errors_total{provider=\"cut\",kind=\"upstream_cut_reply\"").await,
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -146,10 +150,9 @@ async fn told_to_end_it_finishes_streams_and_takes_no_more() {
 
 #[tokio::test]
 async fn streams_that_do_not_end_are_not_waited_for_forever() {
-    let upstream = Upstream::start().await;
-    let text = upstream.config(&["gated"]);
-    for (config_text, stops) in [(format!("{text}[server]\ndrain_timeout_ms = 1\n"), 1), (text, 2)] {
-        let served = serve(&config_text).await;
+    for (server, stops) in [("[server]\ndrain_timeout_ms = 1\n", 1), ("", 2)] {
+        let upstream = Upstream::start().await;
+        let served = serve(&(upstream.config(&["gated"]) + server)).await;
         let mut connection = served.send(&chat("auto", "hi")).await;
         upstream.gate.as_ref().expect("open").send("data: one").expect("the provider listens");
         read_until(&mut connection, "data: one").await;

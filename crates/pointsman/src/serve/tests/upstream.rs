@@ -53,7 +53,9 @@ impl Upstream {
         let (events, seen) = mpsc::unbounded_channel();
         let (gate, gated) = mpsc::unbounded_channel();
         let shared = Shared { events, gate: Arc::new(Mutex::new(gated)) };
-        let app = Router::new().route("/{behaviour}/chat/completions", axum::routing::post(reply)).with_state(shared);
+        let app = Router::new()
+            .route("/{behaviour}/chat/completions", axum::routing::post(reply))
+            .with_state(shared);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(axum::serve(listener, app).into_future());
@@ -91,7 +93,11 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
             .body(Body::from(body))
             .expect("valid"),
         "fail" => Response::builder().status(500).body(Body::from("it broke")).expect("valid"),
-        "busy" => Response::builder().status(429).header("retry-after", "9").body(Body::from("busy")).expect("valid"),
+        "busy" => Response::builder()
+            .status(429)
+            .header("retry-after", "9")
+            .body(Body::from("busy"))
+            .expect("valid"),
         "cut" => {
             let chunks = [Ok("data: one\n\n"), Err("the provider is gone")];
             // The pause lets the first chunk be sent before the connection is.
