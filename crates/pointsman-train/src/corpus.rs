@@ -139,7 +139,8 @@ fn task_rows(
             }
             let (label, also) = match &labels {
                 None => {
-                    let label = row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
+                    let label =
+                        row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
                     (source.map.get(label).map_or(label, String::as_str).to_owned(), row.also.clone())
                 }
                 Some(labels) => match labels.get(&(origin.clone(), row.id.clone().unwrap_or_default())) {
@@ -344,7 +345,8 @@ mod tests {
         };
         let vocabulary = Vocabulary::standard();
         let rows = task_rows(&source, &vocabulary, Some(folder.path())).expect("readable");
-        let found: Vec<_> = rows.iter().map(|row| (row.example.id.as_str(), row.example.task.clone())).collect();
+        let found: Vec<_> =
+            rows.iter().map(|row| (row.example.id.as_str(), row.example.task.clone())).collect();
         let index = |name| vocabulary.index_of(name).expect("standard");
         let task = TaskTarget { label: index("math"), also: vec![index("reasoning")], weight: 1.0 };
         assert_eq!(found, [("2", Some(task))]);

@@ -1,7 +1,9 @@
 //! The classifier that a command works with.
 
 use anyhow::{Context, Result};
-use pointsman_classifier::{CARD_FILE, Card, Classifier, DeviceChoice, Hub, HubEnvironment, ModelFiles, ModelSource};
+use pointsman_classifier::{
+    CARD_FILE, Card, Classifier, DeviceChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
+};
 
 use crate::cli::Global;
 use crate::config::Config;

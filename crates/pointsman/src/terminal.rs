@@ -29,7 +29,9 @@ pub(crate) fn progress(total: Option<u64>, unit: &str) -> ProgressBar {
         None => ProgressBar::new_spinner(),
     };
     let template = if total.is_some() {
-        format!("{{msg}} {{wide_bar:.cyan/dim}} {{human_pos}}/{{human_len}} {unit} · {{per_sec}} · {{eta}} left")
+        format!(
+            "{{msg}} {{wide_bar:.cyan/dim}} {{human_pos}}/{{human_len}} {unit} · {{per_sec}} · {{eta}} left"
+        )
     } else {
         format!("{{spinner}} {{msg}} {{human_pos}} {unit} · {{per_sec}}")
     };

@@ -41,7 +41,8 @@ fn a_proof_is_math_and_a_greeting_is_easy_chat() {
 #[test]
 fn the_table_decides_where_a_prompt_goes() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let table = "[models]\na = \"openai/small\"\nb = \"openai/large\"\n[route]\ndefault = \"a\"\nmath = \"b\"\n";
+    let table =
+        "[models]\na = \"openai/small\"\nb = \"openai/large\"\n[route]\ndefault = \"a\"\nmath = \"b\"\n";
     std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
     let route = json_of(&pointsman(folder.path(), &["route", "--json", "What is 17 * 23 + 4?"]));
     assert_eq!((&route["decision"]["model"], &route["decision"]["rule"]), (&json!("b"), &json!("math")));
@@ -92,13 +93,18 @@ fn awkward_rows() -> (Vec<u8>, Vec<&'static str>) {
     for i in 0..5000 {
         let (line, kind) = match i % 50 {
             7 => (format!("{{\"id\":{i},\"text\":\"\"}}").into_bytes(), "empty"),
-            13 if i == 13 || i == 2513 => (json!({"id": i, "text": long}).to_string().into_bytes(), "truncated"),
+            13 if i == 13 || i == 2513 => {
+                (json!({"id": i, "text": long}).to_string().into_bytes(), "truncated")
+            }
             17 => (json!({"id": i, "text": "🎉🎊🥳🎉"}).to_string().into_bytes(), "label"),
             23 => (json!({"id": i, "text": "מה שלום אמא שלך היום?"}).to_string().into_bytes(), "label"),
             31 => (b"{\"id\":1,\"text\":\"caf\xe9\"}".to_vec(), "invalid_utf8"),
             37 => (b"{\"id\":1,\"text\":".to_vec(), "malformed_json"),
             41 => (format!("{{\"id\":{i},\"words\":\"no text\"}}").into_bytes(), "invalid_row"),
-            _ => (json!({"id": i, "text": format!("what is {i} plus {}", i * 3)}).to_string().into_bytes(), "label"),
+            _ => (
+                json!({"id": i, "text": format!("what is {i} plus {}", i * 3)}).to_string().into_bytes(),
+                "label",
+            ),
         };
         bytes.extend(line);
         bytes.push(b'\n');
@@ -123,7 +129,10 @@ fn five_thousand_awkward_rows_give_five_thousand_answers() {
             "empty" => assert_eq!(answer["abstain_reason"], "empty", "{i}: {answer}"),
             "truncated" => assert_eq!(answer["truncated"], true, "{i}"),
             kind => {
-                assert_eq!((&answer["error"]["kind"], &answer["error"]["line"]), (&json!(kind), &json!(i + 1)));
+                assert_eq!(
+                    (&answer["error"]["kind"], &answer["error"]["line"]),
+                    (&json!(kind), &json!(i + 1))
+                );
             }
         }
     }

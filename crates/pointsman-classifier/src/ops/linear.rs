@@ -29,7 +29,12 @@ struct Product;
 /// `x · weightᵀ`: (tokens, out).
 fn times_transposed(x: &[f32], weight: &[f32], inputs: usize) -> Vec<f32> {
     let (tokens, outputs) = (x.len() / inputs, weight.len() / inputs);
-    multiply_shared(Mat::new(x, tokens, inputs), Mat::new(weight, outputs, inputs).transposed(), tokens, outputs)
+    multiply_shared(
+        Mat::new(x, tokens, inputs),
+        Mat::new(weight, outputs, inputs).transposed(),
+        tokens,
+        outputs,
+    )
 }
 
 /// The gradients of [`times_transposed`] with respect to `x` and `weight`.

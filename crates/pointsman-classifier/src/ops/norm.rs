@@ -66,7 +66,8 @@ impl CustomOp3 for LayerNorm {
                         .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
                         .map(|(dx, (x, dy))| {
                             let (mut dweight, mut dbias) = (vec![0.0; hidden], vec![0.0; hidden]);
-                            let gradients = LayerNormGradients { dx, dweight: &mut dweight, dbias: &mut dbias };
+                            let gradients =
+                                LayerNormGradients { dx, dweight: &mut dweight, dbias: &mut dbias };
                             backward(tier, x, weight, self.epsilon, dy, gradients);
                             (dweight, dbias)
                         })

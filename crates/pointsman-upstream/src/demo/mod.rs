@@ -5,7 +5,7 @@ mod completion;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::client::Call;
@@ -24,15 +24,19 @@ pub(crate) fn chat_completion(model: &str, call: &Call<'_>) -> Reply {
                 completion.events(request.include_usage),
             )
         }
-        Ok(request) => {
-            let completion = Completion::new(model, &request, call);
-            reply(StatusCode::OK, "application/json", [completion.to_json()])
-        }
+        Ok(request) => json(StatusCode::OK, Completion::new(model, &request, call).to_json()),
         Err(error) => {
             let body = ErrorBody::invalid_request(error.to_string()).param(error.param());
-            reply(StatusCode::BAD_REQUEST, "application/json", [body.to_json()])
+            json(StatusCode::BAD_REQUEST, body.to_json())
         }
     }
+}
+
+fn json(status: StatusCode, body: String) -> Reply {
+    let length = body.len();
+    let mut reply = reply(status, "application/json", [body]);
+    reply.headers.insert(CONTENT_LENGTH, length.into());
+    reply
 }
 
 fn reply<I>(status: StatusCode, content_type: &'static str, chunks: I) -> Reply

@@ -45,7 +45,8 @@ fn one(prompt: &str, classifier: &Classifier, json: bool) -> Result<Outcome> {
 
 /// Labels in two lines for people.
 pub(crate) fn describe(labels: &pointsman_domain::Labels) -> String {
-    let runner_up = labels.runner_up().map_or(String::new(), |(task, score)| format!(", then {task} {score:.2}"));
+    let runner_up =
+        labels.runner_up().map_or(String::new(), |(task, score)| format!(", then {task} {score:.2}"));
     let mut text = format!(
         "task        {} {}\ndifficulty  {} {}",
         styled(NAME, &labels.task),
@@ -53,7 +54,10 @@ pub(crate) fn describe(labels: &pointsman_domain::Labels) -> String {
         styled(NAME, labels.band),
         styled(
             ASIDE,
-            format_args!("({}, ability {}, band {:.2} sure)", labels.difficulty, labels.ability, labels.band_confidence)
+            format_args!(
+                "({}, ability {}, band {:.2} sure)",
+                labels.difficulty, labels.ability, labels.band_confidence
+            )
         ),
     );
     if let Some(reason) = labels.abstained {
@@ -178,7 +182,8 @@ fn read_chunk(
 }
 
 fn parse(line: &[u8], number: usize) -> Result<(Value, Prompt), ErrorRow> {
-    let error = |id: Value, kind, message: String| ErrorRow { id, error: RowError { kind, message, line: number } };
+    let error =
+        |id: Value, kind, message: String| ErrorRow { id, error: RowError { kind, message, line: number } };
     let text = std::str::from_utf8(line).map_err(|e| {
         let message = format!("byte {} of the line is not UTF-8; re-encode the file", e.valid_up_to() + 1);
         error(Value::Null, "invalid_utf8", message)
@@ -192,14 +197,18 @@ fn parse(line: &[u8], number: usize) -> Result<(Value, Prompt), ErrorRow> {
     match (row.messages, row.text) {
         (Some(turns), _) => Ok((row.id, Prompt::from_turns(turns))),
         (None, Some(text)) => Ok((row.id, Prompt::from_text(text))),
-        (None, None) => Err(error(row.id, "invalid_row", "there is neither `text` nor `messages`".to_owned())),
+        (None, None) => {
+            Err(error(row.id, "invalid_row", "there is neither `text` nor `messages`".to_owned()))
+        }
     }
 }
 
 /// Reads everything, for prompts that are given as `-`.
 pub(crate) fn read_all(path: &Path) -> Result<String> {
     let mut text = String::new();
-    open(path)?.read_to_string(&mut text).with_context(|| format!("{}: cannot be read as text", path.display()))?;
+    open(path)?
+        .read_to_string(&mut text)
+        .with_context(|| format!("{}: cannot be read as text", path.display()))?;
     Ok(text)
 }
 
@@ -225,10 +234,19 @@ mod tests {
             (b"[1, 2]", Value::Null, "invalid_row"),
             (b"{\"id\": 1}", json!(1), "invalid_row"),
             (b"{\"id\": 2, \"text\": 5}", json!(2), "invalid_row"),
-            (b"{\"id\": 3, \"messages\": [{\"role\": \"king\", \"content\": \"\"}]}", json!(3), "invalid_row"),
+            (
+                b"{\"id\": 3, \"messages\": [{\"role\": \"king\", \"content\": \"\"}]}",
+                json!(3),
+                "invalid_row",
+            ),
         ] {
             let error = parse(line, 9).expect_err(kind);
-            assert_eq!((error.id, error.error.kind, error.error.line), (id, kind, 9), "{}", error.error.message);
+            assert_eq!(
+                (error.id, error.error.kind, error.error.line),
+                (id, kind, 9),
+                "{}",
+                error.error.message
+            );
         }
     }
 

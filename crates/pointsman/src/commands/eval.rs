@@ -26,7 +26,7 @@ pub(crate) fn tasks(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
     let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
     let card = classifier.card();
     let provenance = Provenance {
-        dataset: args.input.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" "),
+        dataset: dataset_name(args),
         classifier: format!("{} {}", card.name, card.version),
         seed: args.seed,
     };
@@ -64,6 +64,20 @@ pub(crate) fn tasks(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
         anstream::println!("{report}");
     }
     Ok(verdict(&report, args.floor))
+}
+
+/// What was read, in a line.
+fn dataset_name(args: &EvalTasksArgs) -> String {
+    let files = match &args.input[..] {
+        [first, .., last] => {
+            format!("{} … {} ({} files)", first.display(), last.display(), args.input.len())
+        }
+        files => files.iter().map(|file| file.display().to_string()).collect(),
+    };
+    match &args.split {
+        Some(split) => format!("{files}, split {split}"),
+        None => files,
+    }
 }
 
 /// Whether the accuracy reaches the floor.

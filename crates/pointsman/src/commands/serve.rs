@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::Outcome;
 use crate::cli::{Global, ServeArgs};
@@ -10,9 +12,16 @@ use crate::config::Config;
 use crate::{model, serve};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Outcome> {
+    log();
     let config = Config::load(global.config.as_deref())?;
     let classifier = model::load(global, &config)?;
     let vocabulary = classifier.vocabulary().clone();
     serve::run(&config, Arc::new(classifier), &vocabulary, args.listen)?;
     Ok(Outcome::Done)
+}
+
+/// Sends log lines to standard error, chosen by `RUST_LOG`.
+fn log() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
