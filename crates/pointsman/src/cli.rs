@@ -28,7 +28,7 @@ pub(crate) struct Global {
     /// Table and settings [default: ./pointsman.toml if there is one, else a built-in table that needs no keys]
     #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Classifier to use: embedded, a folder, or hf:ORG/NAME[@REV] [default: that of the configuration]
+    /// Classifier to use: embedded, a folder, hf:ORG/NAME or hf:ORG/NAME@REV [default: that of the configuration]
     #[arg(long, global = true, value_name = "MODEL", env = "POINTSMAN_MODEL")]
     pub(crate) model: Option<String>,
     /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
@@ -97,7 +97,7 @@ pub(crate) struct TrainArgs {
     /// Folder that `$DATA` in the recipe stands for
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Pre-trained encoder to start from, instead of the recipe's: a folder or hf:ORG/NAME[@REV]
+    /// Pre-trained encoder to start from, instead of the recipe's: a folder, hf:ORG/NAME or hf:ORG/NAME@REV
     #[arg(long, value_name = "BACKBONE")]
     pub(crate) backbone: Option<String>,
     /// Folder in which the model's folder is made
