@@ -76,7 +76,11 @@ impl Context {
         Ok(context)
     }
 
+    /// Adds a turn, unless the vocabulary sees nothing in its text (control characters only, say).
     fn push(&mut self, tokenizer: &Tokenizer, turn: &Turn, text: EncodedText) {
+        if text.ids.is_empty() {
+            return;
+        }
         let mark = tokenizer.mark(turn.role);
         self.tokens += mark.len() + text.tokens;
         let keep = if turn.role == Role::System { Keep::Head } else { Keep::Ends };

@@ -98,6 +98,14 @@ fn recent_turns_and_the_head_of_the_system_prompt_are_read() {
 }
 
 #[test]
+fn a_turn_in_which_the_vocabulary_sees_nothing_is_not_there() {
+    let prompt = Prompt::from_turns(vec![turn(Role::System, "\u{fffd}"), turn(Role::User, "n1")]);
+    let tokenized = tokenizer(24).tokenize(&prompt).expect("tokenises");
+    assert_eq!(shown(&tokenizer(24), &tokenized), "[ n1 ]");
+    assert_eq!(tokenized.tokens, tokenized.tokens_seen);
+}
+
+#[test]
 fn special_tokens_in_a_text_are_plain_text() {
     let tokenizer = tokenizer(64);
     let special = tokenizer.special_ids();
