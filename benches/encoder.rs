@@ -40,7 +40,8 @@ fn forward(criterion: &mut Criterion) {
 
 fn classify(criterion: &mut Criterion) {
     let classifier = classifier();
-    let prompts = [Prompt::from_text("Write a function that merges two sorted lists of integers, with tests.")];
+    let prompts =
+        [Prompt::from_text("Write a function that merges two sorted lists of integers, with tests.")];
     criterion.bench_function("classify/one prompt", |bencher| {
         bencher.iter(|| classifier.classify(&prompts).expect("labels"));
     });
