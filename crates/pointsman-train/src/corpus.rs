@@ -109,7 +109,30 @@ impl Corpus {
             }
             candidates.extend(rows);
         }
-        Ok(split(candidates, &recipe.split, recipe.seed))
+        let mut corpus = split(candidates, &recipe.split, recipe.seed);
+        corpus.balance(vocabulary.len(), recipe.fit.balance);
+        Ok(corpus)
+    }
+
+    /// Weighs up training rows of rare labels, as [`crate::recipe::FitRecipe::balance`] says.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "counts are small, weights are f32"
+    )]
+    fn balance(&mut self, labels: usize, exponent: f64) {
+        let mut counts = vec![0usize; labels];
+        for task in self.side(Split::Train).filter_map(|example| example.task.as_ref()) {
+            counts[task.label] += 1;
+        }
+        let present = counts.iter().filter(|count| **count > 0).count().max(1);
+        let mean = counts.iter().sum::<usize>() as f64 / present as f64;
+        for example in self.examples.iter_mut().filter(|example| example.split == Split::Train) {
+            if let Some(task) = &mut example.task {
+                let rarity = mean / counts[task.label] as f64;
+                task.weight *= rarity.powf(exponent).min(4.0) as f32;
+            }
+        }
     }
 
     /// The examples on one side.
@@ -318,6 +341,29 @@ mod tests {
         let count = |side| corpus.side(side).count();
         assert!((320..480).contains(&count(Split::Test)), "{}", count(Split::Test));
         assert!((700..900).contains(&count(Split::Dev)), "{}", count(Split::Dev));
+    }
+
+    #[test]
+    fn rare_labels_are_weighed_up() {
+        let of_label = |label: usize, i: usize| {
+            let mut candidate = candidate(&format!("word{i} other{i} third{i}"), Some(Split::Train));
+            candidate.example.task = Some(TaskTarget { label, also: vec![], weight: 0.5 });
+            candidate
+        };
+        // 16 + 4 + 1 rows of three labels, 7 in the mean.
+        let rows = [vec![0; 16], vec![1; 4], vec![2; 1]].concat();
+        let candidates = rows.into_iter().enumerate().map(|(i, label)| of_label(label, i)).collect();
+        let mut corpus = split(candidates, &SplitRecipe::default(), 1);
+        let weights = |corpus: &Corpus| {
+            [0, 16, 20].map(|row| corpus.examples[row].task.as_ref().map_or(0.0, |task| task.weight))
+        };
+        corpus.balance(4, 0.0);
+        assert_eq!(weights(&corpus), [0.5, 0.5, 0.5]);
+        corpus.balance(4, 0.99);
+        let [common, middle, rare] = weights(&corpus);
+        assert!((common - 0.5 * (7.0f32 / 16.0).powf(0.99)).abs() < 1e-6, "{common}");
+        assert!((middle - 0.5 * (7.0f32 / 4.0).powf(0.99)).abs() < 1e-6, "{middle}");
+        assert_eq!(rare, 2.0, "seven to one is cut to four");
     }
 
     #[test]

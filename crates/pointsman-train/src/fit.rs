@@ -4,7 +4,7 @@ use candle_core::Device;
 use pointsman_classifier::{TokenIds, Tokenizer};
 use pointsman_domain::Prompt;
 
-use crate::augment;
+use crate::augment::Augment;
 use crate::batches;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::Example;
@@ -21,6 +21,8 @@ pub(crate) struct Fit<'a> {
     pub(crate) labels: usize,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) examples: &'a [&'a Example],
+    /// Their texts, to draw earlier exchanges from.
+    pub(crate) others: Vec<&'a str>,
     pub(crate) device: &'a Device,
     /// Folder of the checkpoint.
     pub(crate) checkpoints: &'a std::path::Path,
@@ -81,12 +83,11 @@ impl Fit<'_> {
         rate: f64,
     ) -> Result<f32, TrainError> {
         let rows: Vec<&Example> = batch.iter().map(|row| self.examples[*row]).collect();
+        let augment = Augment { recipe: &self.recipe.augment, seed: self.recipe.seed, others: &self.others };
         let varied: Vec<Prompt> = batch
             .iter()
             .zip(&rows)
-            .map(|(row, example)| {
-                augment::vary(&example.prompt, &self.recipe.augment, self.recipe.seed, epoch, *row)
-            })
+            .map(|(row, example)| augment.vary(&example.prompt, epoch, *row))
             .collect();
         let tokens = tokenize(self.tokenizer, &varied)?;
         let targets = Targets::new(&rows, self.labels, &self.recipe.fit, self.device)?;

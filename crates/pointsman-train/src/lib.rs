@@ -25,5 +25,5 @@ mod train;
 pub use backbone::Backbone;
 pub use error::TrainError;
 pub use progress::{Progress, Step};
-pub use scores::Scores;
+pub use scores::{Rounding, Scores};
 pub use train::{Trained, Training, train};

@@ -147,6 +147,10 @@ pub struct AugmentRecipe {
     pub politeness: f64,
     /// A system prompt in front.
     pub system_prompt: f64,
+    /// A greeting or the like at the start.
+    pub lead_in: f64,
+    /// An earlier exchange about something else, for prompts of one turn.
+    pub conversation: f64,
 }
 
 /// How the weights are fitted.
@@ -178,6 +182,10 @@ pub struct FitRecipe {
     pub dropout: f32,
     /// Weight of the difficulty loss beside the task loss.
     pub difficulty_loss: f32,
+    /// How far rare labels are weighed up: a row counts `(mean rows per label / rows of its label)^balance`, at most 4. 0
+    /// counts all rows alike.
+    #[serde(default)]
+    pub balance: f64,
     /// Name prefixes of weights that stay as they are in the backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
@@ -226,6 +234,9 @@ impl Recipe {
             ("augment.typos", self.augment.typos),
             ("augment.politeness", self.augment.politeness),
             ("augment.system_prompt", self.augment.system_prompt),
+            ("augment.lead_in", self.augment.lead_in),
+            ("augment.conversation", self.augment.conversation),
+            ("fit.balance", self.fit.balance),
             ("abstain_below", self.abstain_below.into()),
             ("fit.warmup", self.fit.warmup),
             ("fit.dropout", self.fit.dropout.into()),

@@ -29,6 +29,37 @@ pub struct Scores {
     pub spearman: f64,
 }
 
+/// How far the outputs of quantised weights are from those of the weights as they were fitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Rounding {
+    /// Prompts compared.
+    pub rows: usize,
+    /// Median over the prompts of the largest error of a task logit.
+    pub median: f32,
+    /// Largest error of a task logit.
+    pub max: f32,
+    /// Prompts whose most probable label is another.
+    pub flips: usize,
+}
+
+impl Rounding {
+    /// Compares outputs for the same prompts.
+    pub(crate) fn between(exact: &[Output], quantised: &[Output]) -> Self {
+        let largest = |(a, b): (&Output, &Output)| {
+            a.task.iter().zip(&b.task).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let mut errors: Vec<f32> = exact.iter().zip(quantised).map(largest).collect();
+        errors.sort_by(f32::total_cmp);
+        let flips = exact.iter().zip(quantised).filter(|(a, b)| argmax(&a.task) != argmax(&b.task)).count();
+        Self {
+            rows: errors.len(),
+            median: errors.get(errors.len() / 2).copied().unwrap_or_default(),
+            max: errors.last().copied().unwrap_or_default(),
+            flips,
+        }
+    }
+}
+
 /// Compares outputs with targets.
 pub(crate) fn score(examples: &[&Example], outputs: &[Output]) -> Scores {
     let pairs: Vec<(usize, usize, bool)> = examples
@@ -117,5 +148,15 @@ mod tests {
         assert_eq!((scores.tasks, scores.accuracy, scores.macro_f1), (4, 0.75, 0.5));
         assert_eq!((scores.outcomes, scores.spearman), (4, 1.0));
         assert_eq!(score(&[], &[]), Scores::default());
+    }
+
+    #[test]
+    fn rounding_is_the_largest_error_of_each_prompt() {
+        let output = |task: [f32; 2]| Output { task: task.to_vec(), ability: 0.0 };
+        let exact = [output([1.0, 0.0]), output([0.1, 0.0]), output([0.0, 2.0])];
+        let quantised = [output([1.0, 0.5]), output([0.0, 0.1]), output([0.25, 2.0])];
+        let rounding = Rounding::between(&exact, &quantised);
+        assert_eq!((rounding.rows, rounding.median, rounding.max, rounding.flips), (3, 0.25, 0.5, 1));
+        assert_eq!(Rounding::between(&[], &[]), Rounding::default());
     }
 }

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use pointsman_classifier::weights;
 use pointsman_classifier::{
     AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, FileHash, FileHashes,
-    Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
+    Pooling, TOKENIZER_FILE, Tagging, TokenIds, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -21,7 +21,7 @@ use crate::fit::{Fit, tokenize};
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
-use crate::scores::{self, Output, Scores};
+use crate::scores::{self, Output, Rounding, Scores};
 
 /// What a run works with.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub struct Trained {
     pub dev: Scores,
     /// Scores on the test split.
     pub test: Scores,
+    /// What storing the weights as 8-bit integers changed, on the development split.
+    pub rounding: Rounding,
 }
 
 /// Fits a model and writes its folder: weights, tokenizer, card.
@@ -71,30 +73,34 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         labels: vocabulary.len(),
         tokenizer: &tokenizer,
         examples: &examples,
+        others: examples.iter().map(|example| example.prompt.subject()).collect(),
         device: training.device,
         checkpoints: training.checkpoints,
-        run: &fingerprint(recipe, corpus),
+        run: &fingerprint(training),
     };
     fit.run(&mut network, progress)?;
 
     let weights = network.weights();
     let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
-    // What is calibrated, scored and shipped is what the quantised weights say.
-    network.replace(&read_back(&bytes)?)?;
-    let side = |split| -> Result<(Vec<&Example>, Vec<Output>), TrainError> {
+    let read = |split| -> Result<(Vec<&Example>, Vec<TokenIds>), TrainError> {
         let rows: Vec<&Example> = corpus.side(split).collect();
         let tokens = tokenize(&tokenizer, rows.iter().map(|row| &row.prompt))?;
-        let outputs = network.outputs(&tokens)?;
-        Ok((rows, outputs))
+        Ok((rows, tokens))
     };
-    let (dev_rows, dev_outputs) = side(Split::Dev)?;
-    let (test_rows, test_outputs) = side(Split::Test)?;
-    let (dev, test) = (scores::score(&dev_rows, &dev_outputs), scores::score(&test_rows, &test_outputs));
+    let (dev_rows, dev_tokens) = read(Split::Dev)?;
+    let (test_rows, test_tokens) = read(Split::Test)?;
+    let unrounded = network.outputs(&dev_tokens)?;
+    // What is calibrated, scored and shipped is what the quantised weights say.
+    network.replace(&read_back(&bytes)?)?;
+    let dev_outputs = network.outputs(&dev_tokens)?;
+    let (dev, test) =
+        (scores::score(&dev_rows, &dev_outputs), scores::score(&test_rows, &network.outputs(&test_tokens)?));
     let calibration = calibration(&dev_rows, &dev_outputs, recipe.abstain_below);
-    let card = card(training, vocabulary, calibration, &bytes, (&dev, &test))?;
+    let rounding = Rounding::between(&unrounded, &dev_outputs);
+    let card = card(training, vocabulary, calibration, &bytes, (&dev, &test, &rounding))?;
     write(training, &card, &bytes)?;
     Checkpoint::remove(training.checkpoints)?;
-    Ok(Trained { card, dev, test })
+    Ok(Trained { card, dev, test, rounding })
 }
 
 fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
@@ -102,8 +108,9 @@ fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
 }
 
 /// Tells runs apart whose checkpoints must not be mixed.
-fn fingerprint(recipe: &Recipe, corpus: &Corpus) -> String {
-    let mut text = format!("{recipe:?}");
+fn fingerprint(training: &Training<'_>) -> String {
+    let Training { recipe, backbone, corpus, .. } = training;
+    let mut text = format!("{recipe:?}\n{:?}\n{}", backbone.config, FileHash::of(&backbone.tokenizer));
     for example in &corpus.examples {
         text += &format!("\n{} {:?} {:?} {:?}", example.id, example.split, example.task, example.difficulty);
     }
@@ -138,7 +145,7 @@ fn card(
     vocabulary: Vocabulary,
     calibration: Calibration,
     weights: &[u8],
-    (dev, test): (&Scores, &Scores),
+    (dev, test, rounding): (&Scores, &Scores, &Rounding),
 ) -> Result<Card, TrainError> {
     let Training { recipe, backbone, corpus, .. } = training;
     let table = |message: toml::ser::Error| TrainError::Data { message: message.to_string() };
@@ -166,6 +173,7 @@ fn card(
         scores: Table::from_iter([
             ("dev".to_owned(), Value::Table(scores_table(dev))),
             ("test".to_owned(), Value::Table(scores_table(test))),
+            ("quantization".to_owned(), Value::Table(rounding_table(rounding))),
         ]),
     })
 }
@@ -181,9 +189,22 @@ fn data_table(corpus: &Corpus) -> Table {
     ])
 }
 
+fn rounded(value: f64) -> Value {
+    Value::Float((value * 1e4).round() / 1e4)
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
+fn rounding_table(rounding: &Rounding) -> Table {
+    Table::from_iter([
+        ("rows".to_owned(), Value::Integer(rounding.rows as i64)),
+        ("logit_error_median".to_owned(), rounded(rounding.median.into())),
+        ("logit_error_max".to_owned(), rounded(rounding.max.into())),
+        ("label_flips".to_owned(), Value::Integer(rounding.flips as i64)),
+    ])
+}
+
 #[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
 fn scores_table(scores: &Scores) -> Table {
-    let rounded = |value: f64| Value::Float((value * 1e4).round() / 1e4);
     Table::from_iter([
         ("task_rows".to_owned(), Value::Integer(scores.tasks as i64)),
         ("task_accuracy".to_owned(), rounded(scores.accuracy)),

@@ -5,7 +5,7 @@ use indicatif::ProgressBar;
 use pointsman_classifier::{DeviceChoice, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
 use pointsman_train::recipe::Recipe;
-use pointsman_train::{Backbone, Progress, Scores, Step, TrainError, Trained, Training, train};
+use pointsman_train::{Backbone, Progress, Rounding, Scores, Step, TrainError, Trained, Training, train};
 use serde_json::json;
 
 use super::Outcome;
@@ -57,7 +57,14 @@ fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
                 "outcome_rows": scores.outcomes, "difficulty_spearman": scores.spearman,
             })
         };
-        let report = json!({ "model": folder, "dev": scores(&trained.dev), "test": scores(&trained.test) });
+        let Rounding { rows, median, max, flips } = trained.rounding;
+        let quantization = json!({
+            "rows": rows, "logit_error_median": median, "logit_error_max": max, "label_flips": flips,
+        });
+        let report = json!({
+            "model": folder, "dev": scores(&trained.dev), "test": scores(&trained.test),
+            "quantization": quantization,
+        });
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
@@ -72,6 +79,10 @@ fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
             styled(ASIDE, format_args!("({} rows)", scores.outcomes)),
         );
     }
+    let Rounding { rows, median, max, flips } = trained.rounding;
+    anstream::println!(
+        "8-bit weights: logits off by {median:.3} (median), {max:.3} (most); {flips} of {rows} labels flip"
+    );
     Ok(())
 }
 

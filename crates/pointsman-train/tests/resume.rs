@@ -1,0 +1,189 @@
+//! Whole runs on a tiny random backbone: the same seed gives the same bytes, and a run that was cut short ends with the
+//! bytes of one that was not.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use pointsman_classifier::{EncoderConfig, Model, WEIGHTS_FILE};
+use pointsman_train::corpus::{Corpus, Split};
+use pointsman_train::recipe::Recipe;
+use pointsman_train::{Backbone, Progress, Step, Training, train};
+use serde_json::{Map, Value, json};
+
+const WORDS: usize = 200;
+
+const RECIPE: &str = r#"
+name = "tiny"
+version = "0.1.0"
+seed = SEED
+licence = "MIT"
+window = 32
+abstain_below = 0.3
+backbone = { source = "none", name = "none", licence = "MIT", attribution = "nobody" }
+split = { dev = 0.2, test = 0.1, near_duplicate = 0.9 }
+augment = { case = 0.2, typos = 0.2, politeness = 0.2, system_prompt = 0.2, lead_in = 0.1, conversation = 0.1 }
+
+[[labels]]
+name = "odd"
+[[labels]]
+name = "even"
+
+[[tasks]]
+files = "$DATA/rows.jsonl"
+
+[fit]
+epochs = 2
+batch = 4
+learning_rate = 1e-3
+head_learning_rate = 1e-2
+warmup = 0.1
+weight_decay = 0.01
+clip_norm = 1.0
+label_smoothing = 0.05
+second_label = 0.2
+dropout = 0.1
+difficulty_loss = 0.5
+balance = 0.5
+checkpoint_every = 3
+"#;
+
+fn recipe(seed: u64) -> Recipe {
+    toml::from_str(&RECIPE.replace("SEED", &seed.to_string())).expect("a recipe")
+}
+
+/// Rows of eight words whose label is the parity of the first.
+fn corpus(folder: &Path, recipe: &Recipe) -> Corpus {
+    let row = |row: usize| {
+        let words: Vec<String> =
+            (0..8).map(|i| format!("w{}", (row * 37 + i * 11 + row * i) % WORDS)).collect();
+        let task = if (row * 37).is_multiple_of(2) { "even" } else { "odd" };
+        json!({"id": format!("r{row}"), "text": words.join(" "), "task": task}).to_string()
+    };
+    std::fs::write(folder.join("rows.jsonl"), (0..48).map(row).collect::<Vec<_>>().join("\n"))
+        .expect("written");
+    Corpus::read(recipe, Some(folder)).expect("readable")
+}
+
+/// Words, letters and signs.
+fn tokens() -> Vec<String> {
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(String::from);
+    let letters = ('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]);
+    let signs = [":", ".", ",", "!"].map(String::from);
+    special.into_iter().chain((0..WORDS).map(|n| format!("w{n}"))).chain(letters).chain(signs).collect()
+}
+
+fn tokenizer() -> Vec<u8> {
+    let vocabulary: Map<String, Value> =
+        tokens().into_iter().enumerate().map(|(id, token)| (token, id.into())).collect();
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocabulary},
+    });
+    tokenizer.to_string().into_bytes()
+}
+
+/// Two layers of noise.
+fn backbone() -> Backbone {
+    let config = EncoderConfig {
+        vocab: tokens().len(),
+        hidden: 16,
+        layers: 2,
+        heads: 2,
+        intermediate: 32,
+        max_positions: 64,
+        type_vocab: 2,
+        layer_norm_eps: 1e-12,
+    };
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    Model::new(&config, 2, &vb).expect("the variables have the shapes it asks for");
+    let variables = variables.data().lock().expect("not poisoned");
+    let tensors = variables
+        .iter()
+        .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
+        .map(|(name, variable)| (name.clone(), noise(name, variable)))
+        .collect();
+    Backbone { config, tokenizer: tokenizer(), tensors }
+}
+
+/// Numbers that only depend on the name (the linear congruential generator of Numerical Recipes).
+fn noise(name: &str, like: &Tensor) -> Tensor {
+    let centre = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+    let mut state = name.bytes().fold(7u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte));
+    let values: Vec<f32> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        centre + 0.2 * (f32::from(u16::try_from(state >> 16).expect("16 bits")) / 32_768.0 - 1.0)
+    })
+    .take(like.elem_count())
+    .collect();
+    Tensor::from_vec(values, like.shape(), &Device::Cpu).expect("the shape fits")
+}
+
+/// Keeps a copy of the checkpoint as it is after one step, as if the run had been killed there.
+#[derive(Default)]
+struct Kill {
+    after: usize,
+    from: PathBuf,
+    to: PathBuf,
+    losses: Vec<f32>,
+    notes: Vec<String>,
+}
+
+impl Progress for Kill {
+    fn step(&mut self, step: Step) {
+        self.losses.push(step.loss);
+        if step.step == self.after {
+            std::fs::create_dir_all(&self.to).expect("made");
+            let name = "checkpoint.safetensors";
+            std::fs::copy(self.from.join(name), self.to.join(name)).expect("a checkpoint is there");
+        }
+    }
+
+    fn note(&mut self, message: &str) {
+        self.notes.push(message.to_owned());
+    }
+}
+
+/// Trains in `folder` and gives the bytes of the weights.
+fn run(folder: &Path, seed: u64, checkpoints: &Path, progress: &mut Kill) -> Vec<u8> {
+    let recipe = recipe(seed);
+    let corpus = corpus(folder, &recipe);
+    let training = Training {
+        recipe: &recipe,
+        backbone: &backbone(),
+        corpus: &corpus,
+        out: folder,
+        checkpoints,
+        device: &Device::Cpu,
+    };
+    let trained = train(&training, progress).expect("trains");
+    assert_eq!(trained.rounding.rows, corpus.side(Split::Dev).count());
+    std::fs::read(folder.join("tiny").join(WEIGHTS_FILE)).expect("written")
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let checkpoints = folder.path().join("checkpoints");
+    let weights = |seed| run(folder.path(), seed, &checkpoints, &mut Kill::default());
+    let (first, again, other) = (weights(1), weights(1), weights(2));
+    assert!(first == again && first != other);
+}
+
+#[test]
+fn a_run_cut_short_ends_like_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (checkpoints, cut) = (folder.path().join("checkpoints"), folder.path().join("cut"));
+    let mut whole = Kill { after: 8, from: checkpoints.clone(), to: cut.clone(), ..Kill::default() };
+    let undisturbed = run(folder.path(), 1, &checkpoints, &mut whole);
+    let mut rest = Kill::default();
+    let resumed = run(folder.path(), 1, &cut, &mut rest);
+    assert!(rest.notes.iter().any(|note| note.contains("step 6")), "{:?}", rest.notes);
+    assert_eq!(rest.losses, whole.losses[6..], "the steps after the checkpoint are the same steps");
+    assert!(undisturbed == resumed);
+    assert!(!cut.exists(), "a finished run leaves no checkpoint");
+}
