@@ -22,6 +22,8 @@ pub struct TokenBatch {
     pub(crate) types: Tensor,
     /// Length of each row in tokens.
     pub(crate) lengths: Vec<usize>,
+    /// The largest id and the largest type.
+    pub(crate) largest: (u32, u8),
 }
 
 impl TokenBatch {
@@ -38,7 +40,10 @@ impl TokenBatch {
             let values: Vec<u32> = rows.iter().flat_map(of).collect();
             Tensor::new(values, device)
         };
+        let ids = rows.iter().flat_map(|row| &row.ids);
+        let types = rows.iter().flat_map(|row| &row.type_ids);
         Ok(Self {
+            largest: (ids.copied().max().unwrap_or(0), types.copied().max().unwrap_or(0)),
             ids: each(&|row| row.ids.clone())?,
             positions: each(&|row| (0..row.ids.len()).map(|at| at as u32).collect())?,
             types: each(&|row| row.type_ids.iter().map(|kind| u32::from(*kind)).collect())?,

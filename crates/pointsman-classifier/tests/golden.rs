@@ -146,7 +146,12 @@ fn rows_that_do_not_fit_are_refused() {
     assert!(TokenBatch::new(&[], &Device::Cpu).is_err());
     assert!(TokenBatch::new(&[row(3), row(0)], &Device::Cpu).is_err());
     let model = model(constants(&Golden::read().variables()));
-    let too_long = TokenBatch::new(&[row(17)], &Device::Cpu).expect("batch");
-    let error = model.embed(&too_long).expect_err("longer than the positions").to_string();
-    assert!(error.contains("17 tokens"), "{error}");
+    let strange = |id: u32, kind: u8| TokenIds { ids: vec![1, id], type_ids: vec![0, kind] };
+    for (row, message) in
+        [(row(17), "17 tokens"), (strange(100, 0), "token id 100"), (strange(1, 2), "token type 2")]
+    {
+        let batch = TokenBatch::new(&[row], &Device::Cpu).expect("batch");
+        let error = model.embed(&batch).expect_err(message).to_string();
+        assert!(error.contains(message), "{error}");
+    }
 }

@@ -130,6 +130,20 @@ proptest! {
     }
 
     #[test]
+    fn a_packed_operand_can_be_transposed((n, k) in (0usize..70, 0usize..70), m in 1usize..9) {
+        let (left, right) = (noise(m * n, 1), noise(k * n, 2));
+        let right = Mat::new(&right, k, n);
+        for tier in Tier::available() {
+            let product = |right: &Packed| {
+                let mut out = vec![0.0; m * k];
+                matmul(tier, MatMut::new(&mut out, m, k), false, Mat::new(&left, m, n), right);
+                out
+            };
+            prop_assert_eq!(product(&Packed::new(right).transposed()), product(&Packed::new(right.transposed())));
+        }
+    }
+
+    #[test]
     fn biases_are_added_and_their_gradient_is_the_sum((rows, n, seed) in (0usize..9, 1usize..70, any::<u32>())) {
         let (x, bias) = (noise(rows * n, seed), noise(n, seed ^ 1));
         for tier in Tier::available() {

@@ -1,14 +1,16 @@
 //! A BERT-shaped encoder (Devlin et al. 2019) over packed tokens: one definition for training and serving.
 
-mod layer;
+mod composed;
+mod fused;
+#[cfg(test)]
+mod tests;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
-use crate::ops;
-use layer::{Layer, Norm};
+use crate::ops::{Norm, mean_pool, sum_of_embeddings};
 
 /// Shape of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,8 +41,15 @@ pub struct Encoder {
     positions: Tensor,
     types: Tensor,
     norm: Norm,
-    layers: Vec<Layer>,
+    layers: Layers,
     config: EncoderConfig,
+}
+
+/// The layers in the version for their device and number type.
+#[derive(Debug, Clone)]
+enum Layers {
+    Fused(fused::Layers),
+    Composed(composed::Layers),
 }
 
 impl Encoder {
@@ -51,7 +60,7 @@ impl Encoder {
     /// When a tensor is missing or has another shape than `config` says.
     pub fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
         if config.heads == 0 || !config.hidden.is_multiple_of(config.heads) {
-            candle_core::bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
+            bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }
         let embeddings = vb.pp("embeddings");
         let table =
@@ -60,10 +69,12 @@ impl Encoder {
             words: table(config.vocab, "word_embeddings")?,
             positions: table(config.max_positions, "position_embeddings")?,
             types: table(config.type_vocab, "token_type_embeddings")?,
-            norm: Norm::new(config, &embeddings.pp("LayerNorm"))?,
-            layers: (0..config.layers)
-                .map(|i| Layer::new(config, &vb.pp(format!("encoder.layer.{i}"))))
-                .collect::<Result<_>>()?,
+            norm: Norm::new(config.hidden, config.layer_norm_eps, &embeddings.pp("LayerNorm"))?,
+            layers: if composed::needed(vb) {
+                Layers::Composed(composed::Layers::new(config, vb)?)
+            } else {
+                Layers::Fused(fused::Layers::new(config, vb)?)
+            },
             config: *config,
         })
     }
@@ -73,22 +84,32 @@ impl Encoder {
     /// # Errors
     /// When a row is longer than the encoder's positions or an id is outside the vocabulary.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
-        if let Some(length) = batch.lengths.iter().find(|length| **length > self.config.max_positions) {
-            candle_core::bail!(
-                "a row of {length} tokens exceeds the encoder's {}",
-                self.config.max_positions
-            );
-        }
+        self.check(batch)?;
         let types =
             if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
-        let embedded = (self.words.index_select(&batch.ids, 0)?
-            + self.positions.index_select(&batch.positions, 0)?)?
-        .add(&self.types.index_select(&types, 0)?)?;
-        let mut x = self.norm.forward(&embedded)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, &batch.lengths)?;
+        let tables = [&self.words, &self.positions, &self.types];
+        let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
+        let x = self.norm.forward(&embedded)?;
+        match &self.layers {
+            Layers::Fused(layers) => mean_pool(&layers.forward(&x, &batch.lengths)?, &batch.lengths),
+            Layers::Composed(layers) => layers.forward(&x, &batch.lengths),
         }
-        ops::mean_pool(&x, &batch.lengths)
+    }
+
+    /// Devices do not all check what they look up.
+    fn check(&self, batch: &TokenBatch) -> Result<()> {
+        let EncoderConfig { vocab, max_positions, type_vocab, .. } = self.config;
+        if let Some(length) = batch.lengths.iter().find(|length| **length > max_positions) {
+            bail!("a row of {length} tokens exceeds the encoder's {max_positions}");
+        }
+        let (id, kind) = batch.largest;
+        if id as usize >= vocab {
+            bail!("token id {id} exceeds the vocabulary of {vocab}");
+        }
+        if type_vocab > 1 && usize::from(kind) >= type_vocab {
+            bail!("token type {kind} exceeds the encoder's {type_vocab}");
+        }
+        Ok(())
     }
 
     /// Its shape.

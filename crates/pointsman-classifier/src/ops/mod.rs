@@ -1,29 +1,20 @@
-//! The encoder's differentiable operations on packed tokens.
-//!
-//! On the CPU each is one fused step over the kernels with a backward pass of its own; candle's fused norms and softmax
-//! have none and would end the gradient without a word. Elsewhere, and in half precision, the same functions are
-//! [`composed`] of candle's differentiable steps.
+//! Differentiable operations that candle lacks, and what they are made of.
 
-mod attention;
-mod composed;
-mod gelu;
-mod linear;
+pub(crate) mod deposit;
+mod embedding;
 mod norm;
 mod pool;
-mod product;
-mod slices;
+pub(crate) mod slices;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attention::attention;
-pub(crate) use gelu::linear_gelu;
-pub(crate) use linear::linear;
-pub(crate) use norm::layer_norm;
+pub(crate) use embedding::sum_of_embeddings;
+pub(crate) use norm::Norm;
 pub(crate) use pool::mean_pool;
 
-use candle_core::{DType, Tensor};
+use candle_core::{Result, Tensor};
 
-/// Whether the fused version can take `x`.
-fn fuses(x: &Tensor) -> bool {
-    x.device().is_cpu() && x.dtype() == DType::F32
+/// `x · weightᵀ + bias`: `x` is (rows, in), `weight` (out, in) as PyTorch stores it, `bias` (out).
+pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    x.matmul(&weight.t()?)?.broadcast_add(bias)
 }

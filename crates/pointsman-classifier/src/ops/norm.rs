@@ -1,29 +1,61 @@
-//! Layer normalisation with residual input.
+//! Layer normalisation.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
-use pointsman_kernels::{LayerNormGradients, Tier, layer_norm as forward, layer_norm_backward as backward};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use candle_nn::VarBuilder;
+use pointsman_kernels::{LayerNormGradients, Tier, add_bias, layer_norm, layer_norm_backward};
 use rayon::prelude::*;
 
-use super::slices::{of, share_of, with};
-use super::{composed, fuses};
+use super::slices::{of, with};
 
-/// `LayerNorm(x) · weight + bias` over the last dimension (Ba, Kiros & Hinton 2016).
-///
-/// `x` is (tokens, hidden), `weight` and `bias` are (hidden).
-pub(crate) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
-    if !fuses(x) {
-        return composed::layer_norm(x, weight, bias, epsilon);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "the kernel computes in f32")]
-    let epsilon = epsilon as f32;
-    x.contiguous()?.apply_op3(weight, bias, LayerNorm { epsilon })
+/// Rows whose share of the weight's gradient is summed first. Fixed, so that sums do not depend on the number of threads.
+const BLOCK: usize = 96;
+
+/// `(x - mean) / √(variance + ε) · weight + bias` over the last dimension (Ba, Kiros & Hinton 2016).
+#[derive(Debug, Clone)]
+pub(crate) struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+    epsilon: f64,
 }
 
-struct LayerNorm {
+impl Norm {
+    pub(crate) fn new(hidden: usize, epsilon: f64, vb: &VarBuilder<'_>) -> Result<Self> {
+        Ok(Self { weight: vb.get(hidden, "weight")?, bias: vb.get(hidden, "bias")?, epsilon })
+    }
+
+    /// (rows, hidden) → (rows, hidden).
+    #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.contiguous()?;
+        let epsilon = self.epsilon as f32;
+        if x.device().is_cpu() && x.dtype() == DType::F32 {
+            return x.apply_op3(&self.weight, &self.bias, Fused { epsilon });
+        }
+        if [&x, &self.weight, &self.bias].iter().any(|tensor| tensor.track_op()) {
+            // candle's fused norm has no backward pass and would end the gradient without a word.
+            return self.composed(&x);
+        }
+        candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, epsilon)
+    }
+
+    /// In candle's own differentiable steps, in f32 at least.
+    pub(super) fn composed(&self, x: &Tensor) -> Result<Tensor> {
+        let dtype = x.dtype();
+        let wide = if dtype == DType::F64 { dtype } else { DType::F32 };
+        let x = x.to_dtype(wide)?;
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?;
+        let normal = centred.broadcast_div(&deviation)?.to_dtype(dtype)?;
+        normal.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+/// One step over the kernels.
+struct Fused {
     epsilon: f32,
 }
 
-impl CustomOp3 for LayerNorm {
+impl CustomOp3 for Fused {
     fn name(&self) -> &'static str {
         "layer-norm"
     }
@@ -38,12 +70,11 @@ impl CustomOp3 for LayerNorm {
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, weight, bias) = (of(x, x_layout)?, of(weight, weight_layout)?, of(bias, bias_layout)?);
-        let (tier, hidden) = (Tier::detect(), weight.len());
         let mut y = vec![0.0; x.len()];
-        let block = share_of(x.len() / hidden) * hidden;
+        let block = BLOCK * weight.len();
         y.par_chunks_mut(block)
             .zip(x.par_chunks(block))
-            .for_each(|(y, x)| forward(tier, x, weight, bias, self.epsilon, y));
+            .for_each(|(y, x)| layer_norm(Tier::detect(), x, weight, bias, self.epsilon, y));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -55,44 +86,36 @@ impl CustomOp3 for LayerNorm {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (dx, dweight, dbias) = with(x, |x| {
-            with(weight, |weight| {
-                with(dy, |dy| {
-                    let (tier, hidden) = (Tier::detect(), weight.len());
-                    let mut dx = vec![0.0; x.len()];
-                    let block = share_of(x.len() / hidden) * hidden;
-                    let sums: Vec<(Vec<f32>, Vec<f32>)> = dx
-                        .par_chunks_mut(block)
-                        .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
-                        .map(|(dx, (x, dy))| {
-                            let (mut dweight, mut dbias) = (vec![0.0; hidden], vec![0.0; hidden]);
-                            let gradients =
-                                LayerNormGradients { dx, dweight: &mut dweight, dbias: &mut dbias };
-                            backward(tier, x, weight, self.epsilon, dy, gradients);
-                            (dweight, dbias)
-                        })
-                        .collect();
-                    let (dweight, dbias) = sums.into_iter().fold(
-                        (vec![0.0; hidden], vec![0.0; hidden]),
-                        |(mut dweight, mut dbias), (w, b)| {
-                            add(&mut dweight, &w);
-                            add(&mut dbias, &b);
-                            (dweight, dbias)
-                        },
-                    );
-                    Ok((dx, dweight, dbias))
-                })
-            })
-        })?;
-        let device = x.device();
+        let (dx, sums) =
+            with(x, |x| with(weight, |weight| with(dy, |dy| Ok(self.gradients(x, weight, dy)))))?;
+        let (device, hidden) = (x.device(), weight.elem_count());
         Ok((
             Some(Tensor::from_vec(dx, x.shape(), device)?),
-            Some(Tensor::from_vec(dweight, weight.shape(), device)?),
-            Some(Tensor::from_vec(dbias, bias.shape(), device)?),
+            Some(Tensor::from_slice(&sums[..hidden], weight.shape(), device)?),
+            Some(Tensor::from_slice(&sums[hidden..], bias.shape(), device)?),
         ))
     }
 }
 
-fn add(to: &mut [f32], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+impl Fused {
+    /// The gradient of `x`, and that of the weight followed by that of the bias.
+    fn gradients(&self, x: &[f32], weight: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let hidden = weight.len();
+        let block = BLOCK * hidden;
+        let mut dx = vec![0.0; x.len()];
+        let sums: Vec<Vec<f32>> = dx
+            .par_chunks_mut(block)
+            .zip(x.par_chunks(block).zip(dy.par_chunks(block)))
+            .map(|(dx, (x, dy))| {
+                let mut sums = vec![0.0; 2 * hidden];
+                let (dweight, dbias) = sums.split_at_mut(hidden);
+                let gradients = LayerNormGradients { dx, dweight, dbias };
+                layer_norm_backward(Tier::detect(), x, weight, self.epsilon, dy, gradients);
+                sums
+            })
+            .collect();
+        let mut total = vec![0.0; 2 * hidden];
+        sums.iter().for_each(|sums| add_bias(Tier::detect(), &mut total, sums));
+        (dx, total)
+    }
 }

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
 /// The values of a contiguous f32 tensor on the CPU.
-pub(super) fn of<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(crate) fn of<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let values = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&values[start..end]),
@@ -12,16 +12,11 @@ pub(super) fn of<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f3
 }
 
 /// Runs `f` on the values of `tensor`, copying them first if they are not contiguous.
-pub(super) fn with<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+pub(crate) fn with<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         Storage::Cpu(storage) => f(of(storage, layout)?),
         _ => bail!("a fused operation runs on the CPU"),
     }
-}
-
-/// Threads that share the rows of row-wise kernels.
-pub(super) fn share_of(rows: usize) -> usize {
-    rows.div_ceil(rayon::current_num_threads()).max(1)
 }

@@ -1,13 +1,14 @@
 //! Fused operations against composed ones: values and gradients.
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
 
-use super::composed;
+use super::{Norm, embedding, mean_pool, sum_of_embeddings};
 
 /// Numbers that look random and repeat.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn numbers(shape: &[usize], seed: usize) -> Var {
     let count: usize = shape.iter().product();
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let values: Vec<f32> =
         (0..count).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect();
     Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).expect("tensor")).expect("variable")
@@ -25,17 +26,11 @@ fn close(a: &Tensor, b: &Tensor, what: &str) {
 }
 
 /// Both versions of an operation give the same values and, for an uneven loss, the same gradients.
-fn agree(
-    what: &str,
-    inputs: &[&Var],
-    fused: impl Fn() -> Result<Tensor>,
-    composed: impl Fn() -> Result<Tensor>,
-) {
-    let (fused, composed) = (fused().expect(what), composed().expect(what));
+fn agree(what: &str, inputs: &[&Var], fused: Result<Tensor>, composed: Result<Tensor>) {
+    let (fused, composed) = (fused.expect(what), composed.expect(what));
     close(&fused, &composed, what);
     let weights = numbers(fused.dims(), 5);
-    let gradients =
-        |y: &Tensor| (y * weights.as_tensor()).and_then(|y| y.sum_all()).and_then(|y| y.backward());
+    let gradients = |y: &Tensor| (y * weights.as_tensor()).and_then(|y| y.sum_all()?.backward());
     let (of_fused, of_composed) = (gradients(&fused).expect(what), gradients(&composed).expect(what));
     for (i, input) in inputs.iter().enumerate() {
         let gradient = of_fused.get(input).unwrap_or_else(|| panic!("{what}: input {i} has no gradient"));
@@ -44,37 +39,40 @@ fn agree(
 }
 
 #[test]
-fn fused_and_composed_operations_agree() {
-    for (tokens, lengths) in [(1, &[1][..]), (7, &[7]), (13, &[1, 3, 9]), (34, &[17, 17])] {
-        let (x, weight, bias) = (numbers(&[tokens, 12], 1), numbers(&[20, 12], 2), numbers(&[20], 3));
-        let operands = [&x, &weight, &bias];
-        let at = |name: &str| format!("{name} of {tokens} tokens");
-        agree(
-            &at("linear"),
-            &operands,
-            || super::linear(&x, &weight, &bias),
-            || composed::linear(&x, &weight, &bias),
-        );
-        agree(
-            &at("linear_gelu"),
-            &operands,
-            || super::linear_gelu(&x, &weight, &bias),
-            || composed::linear_gelu(&x, &weight, &bias),
-        );
-        let (weight, bias) = (numbers(&[12], 2), numbers(&[12], 3));
-        agree(
-            &at("layer_norm"),
-            &[&x, &weight, &bias],
-            || super::layer_norm(&x, &weight, &bias, 1e-12),
-            || composed::layer_norm(&x, &weight, &bias, 1e-12),
-        );
-        let qkv = numbers(&[tokens, 36], 4);
-        agree(
-            &at("attention"),
-            &[&qkv],
-            || super::attention(&qkv, lengths, 3),
-            || composed::attention(&qkv, lengths, 3),
-        );
-        agree(&at("mean_pool"), &[&x], || super::mean_pool(&x, lengths), || composed::mean_pool(&x, lengths));
+fn fused_and_composed_norms_agree() {
+    for tokens in [1, 7, 200] {
+        let (x, weight, bias) = (numbers(&[tokens, 12], 1), numbers(&[12], 2), numbers(&[12], 3));
+        let tensors =
+            [("weight", &weight), ("bias", &bias)].map(|(n, v)| (n.to_owned(), v.as_tensor().clone()));
+        let vb = VarBuilder::from_tensors(tensors.into(), DType::F32, &Device::Cpu);
+        let norm = Norm::new(12, 1e-12, &vb).expect("weights");
+        agree(&format!("{tokens} tokens"), &[&x, &weight, &bias], norm.forward(&x), norm.composed(&x));
     }
+}
+
+#[test]
+fn the_mean_of_each_row_is_differentiable() {
+    for lengths in [&[1][..], &[7], &[1, 3, 9]] {
+        let x = numbers(&[lengths.iter().sum(), 12], 1);
+        let row = |end: &mut usize, length: &usize| {
+            *end += length;
+            Some(x.narrow(0, *end - length, *length).and_then(|row| row.mean_keepdim(0)))
+        };
+        let means: Result<Vec<Tensor>> = lengths.iter().scan(0, row).collect();
+        let composed = means.and_then(|means| Tensor::cat(&means, 0));
+        agree(&format!("{lengths:?}"), &[&x], mean_pool(&x, lengths), composed);
+    }
+}
+
+#[test]
+fn embeddings_are_summed_and_receive_their_gradients() {
+    let tables = [numbers(&[9, 4], 1), numbers(&[5, 4], 2), numbers(&[2, 4], 3)];
+    let indices =
+        [[8u32, 0, 8, 3], [0, 1, 2, 3], [0, 0, 1, 1]].map(|i| Tensor::new(&i, &Device::Cpu).expect("u32"));
+    let [a, b, c] = &tables;
+    let (of, at) = ([a, b, c].map(|table| table.as_tensor()), indices.each_ref());
+    agree("embeddings", &[a, b, c], sum_of_embeddings(of, at), embedding::composed(of, at));
+    let outside = Tensor::new(&[0u32, 5, 0, 0], &Device::Cpu).expect("u32");
+    let error = sum_of_embeddings(of, [at[0], &outside, at[2]]).expect_err("outside").to_string();
+    assert!(error.starts_with("index 5 is outside a table of 5"), "{error}");
 }

@@ -48,6 +48,20 @@ impl Packed {
         }
     }
 
+    /// The transpose, packed likewise.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        let mut plain = vec![0.0; self.rows * self.columns];
+        for (at, panel) in self.panels(0..self.rows).enumerate() {
+            let first = at * PANEL;
+            let width = PANEL.min(self.columns - first);
+            for (row, line) in panel.chunks_exact(PANEL).enumerate() {
+                plain[row * self.columns + first..][..width].copy_from_slice(&line[..width]);
+            }
+        }
+        Self::new(Mat::new(&plain, self.rows, self.columns).transposed())
+    }
+
     /// Rows of the operand: the depth of the product.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -63,7 +77,7 @@ impl Packed {
     /// The rows `depth` of each panel.
     pub(super) fn panels(&self, depth: Range<usize>) -> impl Iterator<Item = &[f32]> {
         let (start, end) = (depth.start * PANEL, depth.end * PANEL);
-        self.values.chunks_exact(self.rows * PANEL).map(move |panel| &panel[start..end])
+        self.values.chunks_exact((self.rows * PANEL).max(1)).map(move |panel| &panel[start..end])
     }
 }
 

@@ -1,0 +1,166 @@
+//! Scaled dot-product attention within each row of a packed batch (Vaswani et al. 2017).
+
+use std::sync::Arc;
+
+use pointsman_kernels::{Mat, MatMut, Packed, Tier, matmul, softmax, softmax_backward};
+use rayon::prelude::*;
+
+use super::buffers::Buffers;
+
+/// Rows and heads of a batch's attention.
+///
+/// `qkv` is (tokens, 3 · hidden): queries, keys and values side by side, each with its heads side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attention<'a> {
+    /// Lengths of the rows in tokens.
+    pub(super) lengths: &'a [usize],
+    /// Width of all heads together.
+    pub(super) hidden: usize,
+    pub(super) heads: usize,
+}
+
+/// Queries, keys and values of one head in one row.
+struct Head<'a> {
+    parts: [Mat<'a>; 3],
+    length: usize,
+    scale: f32,
+}
+
+/// Memory of one thread.
+#[derive(Default)]
+struct Scratch {
+    packed: Packed,
+    weights: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Attention<'_> {
+    fn head_width(&self) -> usize {
+        self.hidden / self.heads
+    }
+
+    /// `softmax(q kᵀ / √d) v` of every head: (tokens, hidden).
+    pub(super) fn forward(&self, qkv: &[f32], context: &mut [f32], buffers: &Arc<Buffers>) {
+        let mut by_head = buffers.plain(context.len());
+        self.for_each_head(&mut by_head, 1, |scratch, row, head, out| {
+            let head = self.head(&qkv[3 * row..], head, out.len() / self.head_width());
+            head.forward(scratch, out);
+        });
+        self.side_by_side(&by_head, 1, context);
+    }
+
+    /// The gradient of [`Attention::forward`] for the gradient `dcontext` of its result.
+    pub(super) fn backward(&self, qkv: &[f32], dcontext: &[f32], dqkv: &mut [f32], buffers: &Arc<Buffers>) {
+        let width = self.head_width();
+        let mut by_head = buffers.plain(dqkv.len());
+        self.for_each_head(&mut by_head, 3, |scratch, row, head, out| {
+            let length = out.len() / (3 * width);
+            let dout = Mat::with_stride(&dcontext[row + head * width..], length, width, self.hidden);
+            self.head(&qkv[3 * row..], head, length).backward(scratch, dout, out);
+        });
+        self.side_by_side(&by_head, 3, dqkv);
+    }
+
+    /// Head `head` of the row of `length` tokens with which `qkv` begins.
+    #[expect(clippy::cast_precision_loss, reason = "a head is far narrower than 2^23")]
+    fn head<'a>(&self, qkv: &'a [f32], head: usize, length: usize) -> Head<'a> {
+        let width = self.head_width();
+        let part = |part: usize| {
+            let start = part * self.hidden + head * width;
+            Mat::with_stride(&qkv[start..], length, width, 3 * self.hidden)
+        };
+        Head { parts: [part(0), part(1), part(2)], length, scale: 1.0 / (width as f32).sqrt() }
+    }
+
+    /// Calls `f(scratch, row, head, out)` for every head of every row on all threads. `row` is where the row begins in
+    /// values of (tokens, hidden), `out` the head's share of `by_head`, `parts` times its tokens and width.
+    fn for_each_head(
+        &self,
+        by_head: &mut [f32],
+        parts: usize,
+        f: impl Fn(&mut Scratch, usize, usize, &mut [f32]) + Sync,
+    ) {
+        let (mut rest, mut row) = (by_head, 0);
+        let mut tasks = Vec::with_capacity(self.lengths.len() * self.heads);
+        for length in self.lengths {
+            for head in 0..self.heads {
+                let (out, after) = rest.split_at_mut(parts * length * self.head_width());
+                tasks.push((row, head, out));
+                rest = after;
+            }
+            row += length * self.hidden;
+        }
+        tasks
+            .into_par_iter()
+            .for_each_init(Scratch::default, |scratch, (row, head, out)| f(scratch, row, head, out));
+    }
+
+    /// From head after head, each `parts` × tokens × width, to (tokens, parts · hidden).
+    fn side_by_side(&self, by_head: &[f32], parts: usize, out: &mut [f32]) {
+        let (width, stride) = (self.head_width(), parts * self.hidden);
+        let (mut from, mut to) = (by_head, out);
+        let mut rows = Vec::with_capacity(self.lengths.len());
+        for length in self.lengths {
+            let (row, rest) = std::mem::take(&mut to).split_at_mut(length * stride);
+            let (heads, others) = from.split_at(length * stride);
+            rows.push((heads, row));
+            (from, to) = (others, rest);
+        }
+        rows.into_par_iter().for_each(|(heads, row)| {
+            let length = row.len() / stride;
+            for (at, values) in heads.chunks_exact(length * width).enumerate() {
+                let (head, part) = (at / parts, at % parts);
+                let start = part * self.hidden + head * width;
+                for (token, values) in row.chunks_exact_mut(stride).zip(values.chunks_exact(width)) {
+                    token[start..start + width].copy_from_slice(values);
+                }
+            }
+        });
+    }
+}
+
+impl Head<'_> {
+    /// Attention weights: (length, length), each query's over the keys.
+    fn weights(&self, packed: &mut Packed, weights: &mut Vec<f32>) {
+        let [q, k, _] = self.parts;
+        weights.resize(self.length * self.length, 0.0);
+        packed.pack(k.transposed());
+        let tier = Tier::detect();
+        matmul(tier, MatMut::new(weights, self.length, self.length), false, q, packed);
+        softmax(tier, weights, self.length, self.scale);
+    }
+
+    /// Writes (length, width) to `out`.
+    fn forward(&self, scratch: &mut Scratch, out: &mut [f32]) {
+        let Scratch { packed, weights, .. } = scratch;
+        self.weights(packed, weights);
+        packed.pack(self.parts[2]);
+        let weights = Mat::new(weights, self.length, self.length);
+        matmul(Tier::detect(), MatMut::new(out, self.length, packed.columns()), false, weights, packed);
+    }
+
+    /// Writes the gradients of queries, keys and values to `out`, each (length, width).
+    ///
+    /// With `p` the attention weights and `do` the gradient of the result: `dv = pᵀ do`, `dp = do vᵀ`, `ds` from `dp` by
+    /// [`softmax_backward`], `dq = ds k`, `dk = dsᵀ q`.
+    fn backward(&self, scratch: &mut Scratch, dout: Mat<'_>, out: &mut [f32]) {
+        let Scratch { packed, weights, gradient } = scratch;
+        let (tier, length) = (Tier::detect(), self.length);
+        let [q, k, v] = self.parts;
+        let width = out.len() / (3 * length);
+        let (dq, dkv) = out.split_at_mut(length * width);
+        let (dk, dv) = dkv.split_at_mut(length * width);
+        self.weights(packed, weights);
+        let mut multiply = |out: &mut [f32], columns: usize, left: Mat<'_>, right: Mat<'_>| {
+            packed.pack(right);
+            matmul(tier, MatMut::new(out, length, columns), false, left, packed);
+        };
+        gradient.resize(length * length, 0.0);
+        multiply(gradient, length, dout, v.transposed());
+        multiply(dv, width, Mat::new(weights, length, length).transposed(), dout);
+        softmax_backward(tier, weights, gradient, length, self.scale);
+        let ds = Mat::new(gradient, length, length);
+        multiply(dq, width, ds, k);
+        multiply(dk, width, ds.transposed(), q);
+    }
+}
