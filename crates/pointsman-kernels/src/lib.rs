@@ -25,7 +25,7 @@ mod tier;
 pub use adamw::{AdamWStep, adamw, sum_of_squares};
 pub use bias::{add_bias, column_sums};
 pub use gelu::{bias_gelu, bias_gelu_backward};
-pub use matmul::{Mat, MatMut, Packed, matmul};
+pub use matmul::{Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, matmul, matmul_int8};
 pub use norm::{LayerNormGradients, layer_norm, layer_norm_backward};
 pub use softmax::{softmax, softmax_backward};
 pub use tier::Tier;

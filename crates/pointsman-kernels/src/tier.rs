@@ -56,13 +56,13 @@ impl Tier {
     }
 }
 
-/// Defines a public kernel that runs `$body` compiled for the tier it is given.
+/// Defines a kernel that runs `$body` compiled for the tier it is given.
 ///
 /// `$body` is an `#[inline(always)]` function generic over `const FMA: bool`: whether fused multiply-add is at hand.
 macro_rules! dispatch {
-    ($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
         $(#[$meta])*
-        pub fn $name(tier: $crate::Tier, $($arg: $ty),*) $(-> $ret)? {
+        $visibility fn $name(tier: $crate::Tier, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,fma")]

@@ -1,8 +1,9 @@
 //! Every kernel on every tier against its formula in f64, on random shapes.
 
 use pointsman_kernels::{
-    AdamWStep, LayerNormGradients, Mat, MatMut, Packed, Tier, adamw, add_bias, bias_gelu, bias_gelu_backward,
-    column_sums, layer_norm, layer_norm_backward, matmul, softmax, softmax_backward, sum_of_squares,
+    AdamWStep, LayerNormGradients, Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, Tier, adamw,
+    add_bias, bias_gelu, bias_gelu_backward, column_sums, layer_norm, layer_norm_backward, matmul,
+    matmul_int8, softmax, softmax_backward, sum_of_squares,
 };
 use proptest::prelude::*;
 
@@ -82,6 +83,17 @@ fn gradient(x: &[f64], weight: &[f64], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f6
         .collect()
 }
 
+/// Rows of weights that are multiples of a scale for every 128, as model files store them.
+fn stored_weights(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
+    let mut weights = noise(rows * columns, seed);
+    for group in weights.chunks_mut(columns.max(1)).flat_map(|row| row.chunks_mut(128)) {
+        let scale = group[0].abs() + 0.01;
+        group.iter_mut().for_each(|v| *v = (*v * 63.0).round() * scale);
+        group[0] = 127.0 * scale;
+    }
+    weights
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -140,6 +152,52 @@ proptest! {
                 out
             };
             prop_assert_eq!(product(&Packed::new(right).transposed()), product(&Packed::new(right.transposed())));
+        }
+    }
+
+    #[test]
+    fn matmul_int8_is_the_sum_of_products(
+        (m, n, k) in (0usize..14, 0usize..40, prop_oneof![0usize..9, 120usize..140, 380usize..390, 510usize..515]),
+        (seed, accumulate) in any::<(u32, bool)>(),
+    ) {
+        let (left, right, before) = (noise(m * k, seed), stored_weights(n, k, seed ^ 1), noise(m * n, seed ^ 2));
+        let weights = QuantizedWeights::new(Mat::new(&right, n, k));
+        let mut rows = QuantizedRows::default();
+        for tier in Tier::available() {
+            rows.fill(tier, &left, k);
+            let mut out = before.clone();
+            // Without columns there is nothing to count rows by.
+            let m = if k == 0 { 0 } else { m };
+            matmul_int8(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
+            let mut expected = wide(&before);
+            for i in 0..m {
+                for j in 0..n {
+                    let products = (0..k).map(|l| f64::from(left[i * k + l]) * f64::from(right[j * k + l]));
+                    let start = if accumulate { expected[i * n + j] } else { 0.0 };
+                    expected[i * n + j] = start + products.sum::<f64>();
+                }
+            }
+            // Activations are rounded to 1/32767 of their row's largest, 2 here.
+            close("matmul_int8", tier, &out, &expected, 1e-4);
+        }
+    }
+
+    #[test]
+    fn matmul_int8_gives_a_row_the_same_bits_alone_and_among_others(m in 2usize..15, n in 1usize..40, k in 1usize..800) {
+        let (left, right) = (noise(m * k, 1), noise(n * k, 2));
+        let weights = QuantizedWeights::new(Mat::new(&right, n, k));
+        let mut rows = QuantizedRows::default();
+        for tier in Tier::available() {
+            let mut product = |left: &[f32]| {
+                rows.fill(tier, left, k);
+                let mut out = vec![0.0; rows.rows() * n];
+                matmul_int8(tier, MatMut::new(&mut out, rows.rows(), n), false, &rows, &weights);
+                out
+            };
+            let together = product(&left);
+            for (left, together) in left.chunks(k).zip(together.chunks(n)) {
+                prop_assert_eq!(product(left), together);
+            }
         }
     }
 
@@ -301,5 +359,19 @@ fn not_a_number_is_not_hidden() {
         let mut p = vec![0.0, f32::NAN, 1.0];
         softmax(tier, &mut p, 3, 1.0);
         assert!(p.iter().all(|v| v.is_nan()), "{}: {p:?}", tier.name());
+    }
+}
+
+#[test]
+fn matmul_int8_of_strange_rows() {
+    let weights = QuantizedWeights::new(Mat::new(&[1.0, -1.0, 0.5], 1, 3));
+    let mut rows = QuantizedRows::default();
+    for tier in Tier::available() {
+        let x = [[0.0; 3], [1e-38; 3], [f32::NAN, 1.0, 1.0], [1.0, f32::INFINITY, 1.0], [3e38, 0.0, 3e38]];
+        rows.fill(tier, x.as_flattened(), 3);
+        let mut out = vec![0.0; 5];
+        matmul_int8(tier, MatMut::new(&mut out, 5, 1), false, &rows, &weights);
+        assert!(out[0] == 0.0 && out[1] == 0.0, "{}: {out:?}", tier.name());
+        assert!(!out[2].is_finite() && !out[3].is_finite() && !out[4].is_nan(), "{}: {out:?}", tier.name());
     }
 }

@@ -5,10 +5,12 @@
 //! sweep over it, and the sums of a `ROWS` × `PANEL` tile stay in registers. Each output element is summed in the same
 //! order wherever its tile lies, so a row's result does not depend on the rows beside it.
 
+mod int8;
 mod operand;
 mod packed;
 mod tile;
 
+pub use int8::{QuantizedRows, QuantizedWeights, matmul_int8};
 pub use operand::{Mat, MatMut};
 pub use packed::Packed;
 

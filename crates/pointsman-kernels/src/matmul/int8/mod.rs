@@ -1,0 +1,64 @@
+//! Matrix product of activations in 16 bits with weights in 8, on one thread.
+//!
+//! Weights have a scale for every [`GROUP`] values of a row, activations one for each row. The products of a group are
+//! summed in 32-bit integers, exactly: 128 · 127 · 32767 is a quarter of what they hold. What differs from the product in
+//! `f32` is the rounding of weights (none for weights that were stored that way) and of activations, by at most half of
+//! 1/32767 of their row's largest.
+//!
+//! Activations take 16 bits because processors that have AVX2 but no VNNI multiply pairs of 16-bit numbers
+//! (`vpmaddwd`) as fast as they do quadruples of 8-bit ones (`vpmaddubsw`, whose sums saturate, followed by
+//! `vpmaddwd`): both need one multiplication for 16 products.
+//!
+//! As in [`super::matmul`] a row's result does not depend on the rows beside it.
+
+mod rows;
+mod tile;
+mod weights;
+
+pub use rows::QuantizedRows;
+pub use weights::QuantizedWeights;
+
+use super::{LEFT_BLOCK, MatMut, PANEL, ROWS};
+use crate::tier::dispatch;
+use tile::tile;
+
+/// Values of a row of weights that share a scale.
+const GROUP: usize = 128;
+/// Groups in a block: its part of a panel takes 6 KiB of the first-level cache.
+const DEPTH: usize = 3;
+
+dispatch! {
+    /// `out = left · rightᵀ`, or `out += left · rightᵀ` when `accumulate`.
+    ///
+    /// # Panics
+    /// If the shapes do not chain.
+    pub fn matmul_int8(out: MatMut<'_>, accumulate: bool, left: &QuantizedRows, right: &QuantizedWeights)
+        = matmul_int8_body
+}
+
+#[inline(always)]
+fn matmul_int8_body<const FMA: bool>(
+    mut out: MatMut<'_>,
+    accumulate: bool,
+    left: &QuantizedRows,
+    right: &QuantizedWeights,
+) {
+    let shapes = (out.rows, out.columns, left.columns());
+    assert_eq!(shapes, (left.rows(), right.outputs(), right.inputs()), "shapes chain");
+    if left.columns() == 0 && !accumulate {
+        out.fill(0.0);
+    }
+    for groups in (0..right.groups()).step_by(DEPTH) {
+        let groups = groups..right.groups().min(groups + DEPTH);
+        let accumulate = accumulate || groups.start > 0;
+        for block in (0..left.rows()).step_by(LEFT_BLOCK) {
+            let block = block..left.rows().min(block + LEFT_BLOCK);
+            for (at, panel) in right.panels(&groups).enumerate() {
+                for first in block.clone().step_by(ROWS) {
+                    let mut out = out.tile_at((first, at * PANEL), accumulate);
+                    tile::<FMA>(left.from(first, groups.start * GROUP), block.end - first, panel, &mut out);
+                }
+            }
+        }
+    }
+}
