@@ -13,7 +13,7 @@ fn classifier() -> Classifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pointsman-small");
     let hub = Hub::new(HubEnvironment::from_variables(|_| None));
     let files = ModelSource::Folder(folder).open(None, &hub).expect("the model folder is in the repository");
-    Classifier::load(&files, &Device::Cpu).expect("the embedded model loads")
+    Classifier::load(&files, &Device::Cpu, engine).expect("the embedded model loads")
 }
 
 /// Rows of ids that look like text to the encoder.

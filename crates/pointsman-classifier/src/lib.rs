@@ -15,6 +15,7 @@ mod card;
 mod classifier;
 mod device;
 mod encoder;
+mod engine;
 mod model;
 mod ops;
 mod queue;
@@ -30,6 +31,7 @@ pub use card::{Backbone, Card, CardError, FileHash, FileHashes, ParseHashError, 
 pub use classifier::{Classifier, ClassifyError, LoadError};
 pub use device::{DeviceChoice, DeviceError, ParseDeviceError};
 pub use encoder::{Encoder, EncoderConfig};
+pub use engine::{Engine, ParseEngineError};
 pub use model::{DIFFICULTY_HEAD, Logits, Model, TASK_HEAD};
 pub use queue::{Labeller, Pending, Queue, QueueError, QueueLimits};
 pub use row::LabelsRow;

@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 
 use crate::batch::TokenBatch;
 use crate::encoder::{Encoder, EncoderConfig};
+use crate::engine::Engine;
 use crate::ops;
 
 /// Name of the task head's tensors: `task.weight` (tasks, hidden) and `task.bias` (tasks).
@@ -33,14 +34,15 @@ impl Model {
     /// Takes the encoder's tensors and the heads' from `vb`.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape than `config` and `tasks` say.
-    pub fn new(config: &EncoderConfig, tasks: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+    /// When a tensor is missing or has another shape than `config` and `tasks` say, or the engine does not run on its
+    /// device.
+    pub fn new(config: &EncoderConfig, tasks: usize, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
         let head = |name: &str, outputs: usize| -> Result<(Tensor, Tensor)> {
             let vb = vb.pp(name);
             Ok((vb.get((outputs, config.hidden), "weight")?, vb.get(outputs, "bias")?))
         };
         Ok(Self {
-            encoder: Encoder::new(config, vb)?,
+            encoder: Encoder::new(config, engine, vb)?,
             task: head(TASK_HEAD, tasks)?,
             difficulty: head(DIFFICULTY_HEAD, 1)?,
         })

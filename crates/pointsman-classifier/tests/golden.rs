@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use pointsman_classifier::{EncoderConfig, Logits, Model, TokenBatch, TokenIds};
+use pointsman_classifier::{EncoderConfig, Engine, Logits, Model, TokenBatch, TokenIds};
 
 const CONFIG: EncoderConfig = EncoderConfig {
     vocab: 100,
@@ -66,8 +66,12 @@ impl Golden {
     }
 }
 
+fn with_engine(engine: Engine, tensors: HashMap<String, Tensor>) -> Result<Model> {
+    Model::new(&CONFIG, TASKS, engine, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+}
+
 fn model(tensors: HashMap<String, Tensor>) -> Model {
-    Model::new(&CONFIG, TASKS, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)).expect("model")
+    with_engine(Engine::F32, tensors).expect("model")
 }
 
 fn constants(variables: &HashMap<String, Var>) -> HashMap<String, Tensor> {
@@ -128,15 +132,36 @@ fn gradients_equal_pytorch_and_reach_every_weight() {
 }
 
 #[test]
-fn a_row_gives_the_same_alone_and_in_a_batch() {
+fn every_engine_gives_about_the_same() {
     let golden = Golden::read();
-    let (rows, model) = (golden.rows(), model(constants(&golden.variables())));
+    let batch = TokenBatch::new(&golden.rows(), &Device::Cpu).expect("batch");
+    let variables = golden.variables();
+    // Weights in 8 bits are off by up to 1/254 of their group's largest.
+    for (engine, tolerance) in [(Engine::Candle, 1e-4), (Engine::F32, 1e-4), (Engine::Int8, 0.05)] {
+        let model = with_engine(engine, constants(&variables)).expect("model");
+        let pooled = model.embed(&batch).expect("forward");
+        let difference = largest_difference(&pooled, &golden.tensors["out.pooled"]);
+        assert!(difference < tolerance, "{engine}: {difference}");
+    }
+    let error = with_engine(Engine::Int8, trainable(&variables)).expect_err("variables").to_string();
+    assert!(error.contains("8-bit weights cannot be trained"), "{error}");
+}
+
+#[test]
+fn a_row_gives_the_same_alone_and_in_a_batch() {
+    Engine::ALL.into_iter().for_each(rows_do_not_see_one_another);
+}
+
+fn rows_do_not_see_one_another(engine: Engine) {
+    let golden = Golden::read();
+    let rows = golden.rows();
+    let model = with_engine(engine, constants(&golden.variables())).expect("model");
     let together = model.embed(&TokenBatch::new(&rows, &Device::Cpu).expect("batch")).expect("forward");
     for (i, row) in rows.iter().enumerate() {
         let batch = TokenBatch::new(std::slice::from_ref(row), &Device::Cpu).expect("batch");
         let alone = model.embed(&batch).expect("forward");
         let difference = largest_difference(&alone, &together.narrow(0, i, 1).expect("row"));
-        assert!(difference < 1e-5, "row {i}: {difference}");
+        assert!(difference < 1e-5, "{engine}, row {i}: {difference}");
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Global {
     /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
     #[arg(long, global = true, value_name = "DEVICE", env = "POINTSMAN_DEVICE")]
     pub(crate) device: Option<String>,
+    /// Arithmetic of the classifier: int8, f32 or candle (the reference) [default: the fastest that is accurate]
+    #[arg(long, global = true, value_name = "ENGINE", env = "POINTSMAN_ENGINE")]
+    pub(crate) engine: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

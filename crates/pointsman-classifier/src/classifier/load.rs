@@ -5,18 +5,19 @@ use candle_nn::VarBuilder;
 
 use super::Classifier;
 use crate::card::{Card, CardError, FileHash};
+use crate::engine::Engine;
 use crate::model::{Model, TASK_HEAD};
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
 use crate::weights::{self, WeightsError};
 
 impl Classifier {
-    /// Loads a model onto `device`.
+    /// Loads a model onto `device`, to be run by `engine`; [`Engine::fastest`] chooses one.
     ///
     /// # Errors
     /// When the card is faulty, a file is not the one that the card names, or weights and tokenizer do not have the shape
-    /// that the card says.
-    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, LoadError> {
+    /// that the card says, or the engine does not run on the device.
+    pub fn load(files: &ModelFiles, device: &Device, engine: Engine) -> Result<Self, LoadError> {
         let text = std::str::from_utf8(&files.card)
             .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
         let card = Card::parse(text)?;
@@ -27,7 +28,7 @@ impl Classifier {
         // Vocabulary, hashes and weights are the three slow parts of starting up.
         let (tokenizer, (hashes, model)) = rayon::join(
             || Tokenizer::from_json(&files.tokenizer, card.window),
-            || rayon::join(hashes, || build(&card, &files.weights, device)),
+            || rayon::join(hashes, || build(&card, &files.weights, device, engine)),
         );
         // A wrong file is the cause of whatever else is wrong with it.
         hashes?;
@@ -47,10 +48,10 @@ fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError>
     if known <= embedded { Ok(()) } else { Err(LoadError::TokenizerSize { known, embedded }) }
 }
 
-fn build(card: &Card, weights: &[u8], device: &Device) -> Result<Model, LoadError> {
+fn build(card: &Card, weights: &[u8], device: &Device, engine: Engine) -> Result<Model, LoadError> {
     let tensors = weights::read(weights, device)?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    Model::new(&card.encoder, card.vocabulary.len(), &vb).map_err(|error| mismatch(card, error))
+    Model::new(&card.encoder, card.vocabulary.len(), engine, &vb).map_err(|error| mismatch(card, error))
 }
 
 /// Says which of the card's fields the weights contradict.

@@ -1,8 +1,9 @@
-//! The layers in candle's own differentiable steps, for devices and number types that have no fused version.
+//! The layers in candle's own differentiable steps, for devices and number types that have no fused version, and as the
+//! reference for those that have.
 //!
 //! Rows are padded to the longest: a device runs few large steps faster than many small ones.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::{softmax, softmax_last_dim};
 
@@ -191,9 +192,4 @@ impl Attention<'_> {
             if scores.track_op() { softmax(&scores, D::Minus1) } else { softmax_last_dim(&scores) }?;
         weights.matmul(&part(2)?)?.transpose(1, 2)?.reshape((rows * longest, hidden))
     }
-}
-
-/// Whether `vb` gives tensors that [`super::fused`] cannot take.
-pub(super) fn needed(vb: &VarBuilder<'_>) -> bool {
-    !matches!(vb.device(), Device::Cpu) || vb.dtype() != DType::F32
 }

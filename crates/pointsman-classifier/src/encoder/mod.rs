@@ -5,11 +5,12 @@ mod fused;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
+use crate::engine::Engine;
 use crate::ops::{Norm, mean_pool, sum_of_embeddings};
 
 /// Shape of the encoder.
@@ -45,11 +46,34 @@ pub struct Encoder {
     config: EncoderConfig,
 }
 
-/// The layers in the version for their device and number type.
+/// The layers in the version of an engine.
 #[derive(Debug, Clone)]
 enum Layers {
     Fused(fused::Layers),
+    Int8(fused::int8::Layers),
     Composed(composed::Layers),
+}
+
+impl Layers {
+    fn new(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
+        if engine != Engine::Candle && (!vb.device().is_cpu() || vb.dtype() != DType::F32) {
+            bail!("the engine `{engine}` runs on the processor in f32; use `candle` elsewhere");
+        }
+        match engine {
+            Engine::Candle => composed::Layers::new(config, vb).map(Self::Composed),
+            Engine::F32 => fused::Layers::new(config, vb).map(Self::Fused),
+            Engine::Int8 => fused::int8::Layers::new(config, vb).map(Self::Int8),
+        }
+    }
+
+    /// (tokens, hidden), rows of these lengths end to end → (rows, hidden): the mean of each row's last layer.
+    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        match self {
+            Self::Composed(layers) => layers.forward(x, lengths),
+            Self::Fused(layers) => mean_pool(&layers.forward(x, lengths)?, lengths),
+            Self::Int8(layers) => mean_pool(&layers.forward(x, lengths)?, lengths),
+        }
+    }
 }
 
 impl Encoder {
@@ -57,8 +81,8 @@ impl Encoder {
     /// `encoder.layer.0.attention.self.query.weight`, …).
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape than `config` says.
-    pub fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    /// When a tensor is missing or has another shape than `config` says, or the engine does not run on its device.
+    pub fn new(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
         if config.heads == 0 || !config.hidden.is_multiple_of(config.heads) {
             bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }
@@ -70,11 +94,7 @@ impl Encoder {
             positions: table(config.max_positions, "position_embeddings")?,
             types: table(config.type_vocab, "token_type_embeddings")?,
             norm: Norm::new(config.hidden, config.layer_norm_eps, &embeddings.pp("LayerNorm"))?,
-            layers: if composed::needed(vb) {
-                Layers::Composed(composed::Layers::new(config, vb)?)
-            } else {
-                Layers::Fused(fused::Layers::new(config, vb)?)
-            },
+            layers: Layers::new(config, engine, vb)?,
             config: *config,
         })
     }
@@ -90,10 +110,7 @@ impl Encoder {
         let tables = [&self.words, &self.positions, &self.types];
         let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
         let x = self.norm.forward(&embedded)?;
-        match &self.layers {
-            Layers::Fused(layers) => mean_pool(&layers.forward(&x, &batch.lengths)?, &batch.lengths),
-            Layers::Composed(layers) => layers.forward(&x, &batch.lengths),
-        }
+        self.layers.forward(&x, &batch.lengths)
     }
 
     /// Devices do not all check what they look up.

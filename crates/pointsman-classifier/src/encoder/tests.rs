@@ -77,6 +77,37 @@ fn fused_and_composed_layers_agree() {
     }
 }
 
+/// `weights` of (out, in) as model files store them: multiples of a scale for each row.
+fn stored(weights: &Tensor) -> Tensor {
+    let round = |row: &[f32]| -> Vec<f32> {
+        let scale = row.iter().fold(0f32, |a, b| a.max(b.abs())) / 127.0;
+        row.iter().map(|v| (v / scale).round() * scale).collect()
+    };
+    let values: Vec<f32> = flat(weights).chunks(weights.dim(1).expect("matrix")).flat_map(round).collect();
+    Tensor::from_vec(values, weights.dims(), &Device::Cpu).expect("tensor")
+}
+
+#[test]
+fn int8_and_composed_layers_agree_on_stored_weights() {
+    let map = weights();
+    let constants = map.data().lock().expect("lock").clone().into_iter().map(|(name, var)| {
+        let tensor = var.as_detached_tensor();
+        (name, if tensor.rank() == 2 { stored(&tensor) } else { tensor })
+    });
+    let vb = VarBuilder::from_tensors(constants.collect(), DType::F32, &Device::Cpu);
+    let int8 = fused::int8::Layers::new(&CONFIG, &vb).expect("int8");
+    let composed = composed::Layers::new(&CONFIG, &vb).expect("composed");
+    for lengths in [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5], &[512], &[97, 1, 33]] {
+        let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 77);
+        let of_int8 = int8.forward(&x, lengths).and_then(|y| mean_pool(&y, lengths)).expect("int8");
+        let of_composed = composed.forward(&x, lengths).expect("composed");
+        let worst =
+            flat(&(of_int8 - of_composed).expect("difference")).iter().fold(0f32, |a, b| a.max(b.abs()));
+        // Activations are rounded to 1/32767 of their row's largest; outputs are about 1.
+        assert!(worst < 5e-4, "{lengths:?}: off by {worst}");
+    }
+}
+
 #[test]
 fn gradients_do_not_depend_on_the_number_of_threads() {
     let map = weights();

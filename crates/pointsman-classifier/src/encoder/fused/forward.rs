@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::attention::Attention;
 use super::buffers::{Buffer, Buffers};
 use super::weights::{Norm, Operands};
+use crate::encoder::EncoderConfig;
 
 /// Most tokens that a thread takes at a time: what lies between two of their products stays in the cache.
 const MOST_TOKENS: usize = 96;
@@ -19,6 +20,14 @@ pub(super) struct Dimensions {
     pub(super) intermediate: usize,
     pub(super) heads: usize,
     pub(super) epsilon: f32,
+}
+
+impl Dimensions {
+    #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
+    pub(super) fn new(config: &EncoderConfig) -> Self {
+        let EncoderConfig { hidden, intermediate, heads, layer_norm_eps, .. } = *config;
+        Self { hidden, intermediate, heads, epsilon: layer_norm_eps as f32 }
+    }
 }
 
 /// What the backward pass needs to know of the forward pass.
@@ -168,6 +177,6 @@ impl Scratch {
 }
 
 /// Tokens in a block: enough blocks for all threads. Results do not depend on it.
-fn block_of(tokens: usize) -> usize {
+pub(super) fn block_of(tokens: usize) -> usize {
     tokens.div_ceil(rayon::current_num_threads()).clamp(1, MOST_TOKENS)
 }

@@ -7,6 +7,7 @@ mod attention;
 mod backward;
 mod buffers;
 mod forward;
+pub(super) mod int8;
 mod sums;
 mod weights;
 
@@ -54,9 +55,7 @@ struct Layer {
 impl Layer {
     fn new(config: &EncoderConfig, vb: &VarBuilder<'_>, buffers: &Arc<Buffers>) -> Result<Self> {
         let weights = Weights::load(config, vb)?;
-        let EncoderConfig { hidden, intermediate, heads, layer_norm_eps, .. } = *config;
-        #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
-        let dimensions = Dimensions { hidden, intermediate, heads, epsilon: layer_norm_eps as f32 };
+        let dimensions = Dimensions::new(config);
         Ok(Self { variables: weights.variables(), weights, dimensions, buffers: Arc::clone(buffers) })
     }
 

@@ -1,0 +1,203 @@
+//! The layers with 8-bit weights, for use alone: all of them are one operation without a backward pass.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_nn::VarBuilder;
+use pointsman_kernels::{
+    Mat, MatMut, QuantizedRows, QuantizedWeights, Tier, add_bias, bias_gelu, layer_norm, matmul_int8,
+};
+use rayon::prelude::*;
+
+use super::attention::Attention;
+use super::buffers::{Buffer, Buffers};
+use super::forward::{Dimensions, block_of};
+use super::weights::Norm;
+use crate::encoder::EncoderConfig;
+use crate::ops::slices::{of, with};
+
+/// All transformer layers.
+#[derive(Debug, Clone)]
+pub(in crate::encoder) struct Layers {
+    layers: Arc<[Layer]>,
+    dimensions: Dimensions,
+    buffers: Arc<Buffers>,
+}
+
+impl Layers {
+    pub(in crate::encoder) fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        let layer = |i| Layer::load(config, &vb.pp(format!("encoder.layer.{i}")));
+        let layers: Vec<Layer> = (0..config.layers).into_par_iter().map(layer).collect::<Result<_>>()?;
+        Ok(Self { layers: layers.into(), dimensions: Dimensions::new(config), buffers: Arc::default() })
+    }
+
+    /// (tokens, hidden) → (tokens, hidden) for rows of these lengths.
+    pub(in crate::encoder) fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        x.contiguous()?.apply_op1(Step { layers: self.clone(), lengths: lengths.into() })
+    }
+}
+
+/// Weights of one layer.
+#[derive(Debug)]
+struct Layer {
+    /// Queries, keys and values side by side.
+    projection: Dense,
+    output: Dense,
+    attention_norm: Norm<Vec<f32>>,
+    up: Dense,
+    down: Dense,
+    norm: Norm<Vec<f32>>,
+}
+
+/// Weights of a matrix product.
+#[derive(Debug)]
+struct Dense {
+    weights: QuantizedWeights,
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    fn load(inputs: usize, outputs: usize, names: &[&str], vb: &VarBuilder<'_>) -> Result<Self> {
+        let part = |name: &&str| {
+            let vb = vb.pp(name);
+            Ok((vb.get((outputs, inputs), "weight")?, vb.get(outputs, "bias")?))
+        };
+        let (weights, biases): (Vec<_>, Vec<_>) =
+            names.iter().map(part).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        if weights.iter().chain(&biases).any(Tensor::track_op) {
+            bail!("8-bit weights cannot be trained; use the engine `f32`");
+        }
+        let outputs = names.len() * outputs;
+        let pack = |values: &[f32]| Ok(QuantizedWeights::new(Mat::new(values, outputs, inputs)));
+        Ok(Self {
+            weights: with(&Tensor::cat(&weights, 0)?, pack)?,
+            bias: Tensor::cat(&biases, 0)?.to_vec1()?,
+        })
+    }
+
+    /// `out += x · weightsᵀ + bias`.
+    fn add_to(&self, x: &QuantizedRows, out: &mut [f32]) {
+        add_bias(Tier::detect(), out, &self.bias);
+        matmul_int8(Tier::detect(), self.shape(x, out), true, x, &self.weights);
+    }
+
+    fn shape<'a>(&self, x: &QuantizedRows, out: &'a mut [f32]) -> MatMut<'a> {
+        MatMut::new(out, x.rows(), self.weights.outputs())
+    }
+}
+
+impl Layer {
+    fn load(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        let EncoderConfig { hidden, intermediate, .. } = *config;
+        let norm = |name: &str| {
+            let vb = vb.pp(name);
+            Ok::<_, candle_core::Error>(Norm {
+                weight: vb.get(hidden, "weight")?.to_vec1()?,
+                bias: vb.get(hidden, "bias")?.to_vec1()?,
+            })
+        };
+        Ok(Self {
+            projection: Dense::load(hidden, hidden, &["query", "key", "value"], &vb.pp("attention.self"))?,
+            output: Dense::load(hidden, hidden, &["dense"], &vb.pp("attention.output"))?,
+            attention_norm: norm("attention.output.LayerNorm")?,
+            up: Dense::load(hidden, intermediate, &["dense"], &vb.pp("intermediate"))?,
+            down: Dense::load(intermediate, hidden, &["dense"], &vb.pp("output"))?,
+            norm: norm("output.LayerNorm")?,
+        })
+    }
+}
+
+/// One use of the layers.
+struct Step {
+    layers: Layers,
+    lengths: Vec<usize>,
+}
+
+impl CustomOp1 for Step {
+    fn name(&self) -> &'static str {
+        "transformer-int8"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut x = of(x, layout)?.to_vec();
+        let Layers { layers, dimensions, buffers } = &self.layers;
+        let Dimensions { hidden, heads, .. } = *dimensions;
+        let attention = Attention { lengths: &self.lengths, hidden, heads };
+        let mut qkv = buffers.plain(3 * x.len());
+        let mut context = buffers.plain(x.len());
+        for layer in layers.iter() {
+            let pass = Pass { layer, dimensions: *dimensions, buffers };
+            pass.project(&x, &mut qkv);
+            attention.forward(&qkv, &mut context, buffers);
+            pass.finish(&mut x, &context);
+        }
+        Ok((CpuStorage::F32(x), layout.shape().clone()))
+    }
+}
+
+/// One layer's share of a forward pass.
+struct Pass<'a> {
+    layer: &'a Layer,
+    dimensions: Dimensions,
+    buffers: &'a Arc<Buffers>,
+}
+
+/// Memory of one thread for a block of tokens.
+struct Scratch {
+    rows: QuantizedRows,
+    normed: Buffer,
+    inner: Buffer,
+    active: Buffer,
+}
+
+impl Pass<'_> {
+    /// Queries, keys and values of `x`.
+    fn project(&self, x: &[f32], qkv: &mut [f32]) {
+        let hidden = self.dimensions.hidden;
+        let block = block_of(x.len() / hidden) * hidden;
+        let blocks = qkv.par_chunks_mut(3 * block).zip(x.par_chunks(block));
+        blocks.for_each_init(QuantizedRows::default, |rows, (qkv, x)| {
+            rows.fill(Tier::detect(), x, hidden);
+            qkv.fill(0.0);
+            self.layer.projection.add_to(rows, qkv);
+        });
+    }
+
+    /// All that follows the attention, in the place of `x`: its output product, the feed-forward network, and the norms.
+    fn finish(&self, x: &mut [f32], context: &[f32]) {
+        let Dimensions { hidden, intermediate, .. } = self.dimensions;
+        let tokens = block_of(x.len() / hidden);
+        let scratch = || Scratch {
+            rows: QuantizedRows::default(),
+            normed: self.buffers.plain(tokens * hidden),
+            inner: self.buffers.plain(tokens * intermediate),
+            active: self.buffers.plain(tokens * intermediate),
+        };
+        let blocks = x.par_chunks_mut(tokens * hidden).zip(context.par_chunks(tokens * hidden));
+        blocks.for_each_init(scratch, |scratch, (x, context)| self.finish_block(x, context, scratch));
+    }
+
+    fn finish_block(&self, x: &mut [f32], context: &[f32], scratch: &mut Scratch) {
+        let Dimensions { hidden, intermediate, epsilon, .. } = self.dimensions;
+        let Layer { output, attention_norm, up, down, norm, .. } = self.layer;
+        let Scratch { rows, normed, inner, active } = scratch;
+        let (tier, tokens) = (Tier::detect(), x.len() / hidden);
+        let normed = &mut normed[..x.len()];
+        let (inner, active) = (&mut inner[..tokens * intermediate], &mut active[..tokens * intermediate]);
+        let normalise = |x: &[f32], norm: &Norm<Vec<f32>>, y: &mut [f32]| {
+            layer_norm(tier, x, &norm.weight, &norm.bias, epsilon, y);
+        };
+
+        rows.fill(tier, context, hidden);
+        output.add_to(rows, x);
+        normalise(x, attention_norm, normed);
+
+        rows.fill(tier, normed, hidden);
+        matmul_int8(tier, up.shape(rows, inner), false, rows, &up.weights);
+        bias_gelu(tier, inner, &up.bias, active);
+
+        rows.fill(tier, active, intermediate);
+        down.add_to(rows, normed);
+        normalise(normed, norm, x);
+    }
+}
