@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use candle_core::Device;
-use pointsman_kernels::Tier;
+use candle_core::{DType, Device};
 
 /// An implementation of the encoder's layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,22 +20,10 @@ impl Engine {
     /// All engines, the reference first.
     pub const ALL: [Self; 3] = [Self::Candle, Self::F32, Self::Int8];
 
-    /// The fastest engine for `device` that keeps the accuracy (`pointsman eval engines`).
+    /// The fastest engine for `device` and `dtype` whose weights can be variables.
     #[must_use]
-    pub fn fastest(device: &Device) -> Self {
-        if !device.is_cpu() {
-            Self::Candle
-        } else if Tier::detect().multiplies_integers_fast() {
-            Self::Int8
-        } else {
-            Self::F32
-        }
-    }
-
-    /// The fastest engine for `device` whose weights can be variables.
-    #[must_use]
-    pub fn trainable(device: &Device) -> Self {
-        if device.is_cpu() { Self::F32 } else { Self::Candle }
+    pub fn trainable(device: &Device, dtype: DType) -> Self {
+        if device.is_cpu() && dtype == DType::F32 { Self::F32 } else { Self::Candle }
     }
 
     /// Its name on the command line.

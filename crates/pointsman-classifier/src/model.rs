@@ -31,12 +31,25 @@ pub struct Model {
 }
 
 impl Model {
+    /// Takes the encoder's tensors and the heads' from `vb`, to be run by the fastest engine that can be trained.
+    ///
+    /// # Errors
+    /// As [`Self::with_engine`].
+    pub fn new(config: &EncoderConfig, tasks: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        Self::with_engine(config, tasks, Engine::trainable(vb.device(), vb.dtype()), vb)
+    }
+
     /// Takes the encoder's tensors and the heads' from `vb`.
     ///
     /// # Errors
     /// When a tensor is missing or has another shape than `config` and `tasks` say, or the engine does not run on its
     /// device.
-    pub fn new(config: &EncoderConfig, tasks: usize, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
+    pub fn with_engine(
+        config: &EncoderConfig,
+        tasks: usize,
+        engine: Engine,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
         let head = |name: &str, outputs: usize| -> Result<(Tensor, Tensor)> {
             let vb = vb.pp(name);
             Ok((vb.get((outputs, config.hidden), "weight")?, vb.get(outputs, "bias")?))

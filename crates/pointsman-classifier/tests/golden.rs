@@ -67,7 +67,7 @@ impl Golden {
 }
 
 fn with_engine(engine: Engine, tensors: HashMap<String, Tensor>) -> Result<Model> {
-    Model::new(&CONFIG, TASKS, engine, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+    Model::with_engine(&CONFIG, TASKS, engine, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
 }
 
 fn model(tensors: HashMap<String, Tensor>) -> Model {

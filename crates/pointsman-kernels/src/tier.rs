@@ -48,12 +48,6 @@ impl Tier {
         }
     }
 
-    /// Whether [`crate::matmul_int8`] is faster than [`crate::matmul`].
-    #[must_use]
-    pub fn multiplies_integers_fast(self) -> bool {
-        self.0 != Level::Portable
-    }
-
     /// Whether AVX2 and FMA are there.
     #[cfg(target_arch = "x86_64")]
     #[inline]

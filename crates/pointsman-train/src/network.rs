@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use pointsman_classifier::{DIFFICULTY_HEAD, EncoderConfig, Engine, Model, TASK_HEAD, TokenBatch, TokenIds};
+use pointsman_classifier::{DIFFICULTY_HEAD, EncoderConfig, Model, TASK_HEAD, TokenBatch, TokenIds};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -56,8 +56,7 @@ impl Network {
                 parameters.push(Parameter::new(name, var, rate, recipe.weight_decay));
             }
         }
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-        let model = Model::new(&config, tasks, Engine::trainable(device), &vb)?;
+        let model = Model::new(&config, tasks, &VarBuilder::from_tensors(tensors, DType::F32, device))?;
         let (hidden, recipe, device) = (config.hidden, recipe.clone(), device.clone());
         Ok(Self { model, parameters, frozen, recipe, hidden, steps: 0, device })
     }

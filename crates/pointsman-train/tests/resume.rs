@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use pointsman_classifier::{EncoderConfig, Engine, Model, WEIGHTS_FILE};
+use pointsman_classifier::{EncoderConfig, Model, WEIGHTS_FILE};
 use pointsman_train::corpus::{Corpus, Split};
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Step, Training, train};
@@ -100,7 +100,7 @@ fn backbone() -> Backbone {
     };
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    Model::new(&config, 2, Engine::F32, &vb).expect("the variables have the shapes it asks for");
+    Model::new(&config, 2, &vb).expect("the variables have the shapes it asks for");
     let variables = variables.data().lock().expect("not poisoned");
     let tensors = variables
         .iter()

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use pointsman_classifier::{
-    CARD_FILE, Card, Classifier, DeviceChoice, Engine, Hub, HubEnvironment, ModelFiles, ModelSource,
+    CARD_FILE, Card, Classifier, DeviceChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
 };
 
 use crate::cli::Global;
@@ -18,9 +18,14 @@ fn embedded() -> ModelFiles {
 }
 
 /// Access to the Hub as the environment says.
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
 pub(crate) fn hub() -> Hub<'static> {
-    Hub::new(HubEnvironment::from_variables(|name| std::env::var(name).ok()))
+    Hub::new(hub_environment())
+}
+
+/// What the environment says about the Hub.
+#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+pub(crate) fn hub_environment() -> HubEnvironment {
+    HubEnvironment::from_variables(|name| std::env::var(name).ok())
 }
 
 /// The device that the command line names, else the configuration.
@@ -52,23 +57,10 @@ pub(crate) fn card(global: &Global, config: &Config) -> Result<Card> {
 
 /// Loads the model that the command line names, else the configuration, onto its device.
 pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
-    let device = device(global, config.classifier.device)?;
-    let engine = global.engine.as_deref().map(str::parse).transpose().context("--engine")?;
-    load_with(global, config, device, engine)
-}
-
-/// Loads that model onto `device`, to be run by `engine` or else by the fastest.
-pub(crate) fn load_with(
-    global: &Global,
-    config: &Config,
-    device: DeviceChoice,
-    engine: Option<Engine>,
-) -> Result<Classifier> {
     let source = source(global, config)?;
-    let device = device.open()?;
+    let device = device(global, config.classifier.device)?.open()?;
     let files = source.open(Some(embedded()), &hub())?;
-    let engine = engine.unwrap_or_else(|| Engine::fastest(&device));
-    Classifier::load(&files, &device, engine).with_context(|| format!("the model {source} cannot be used"))
+    Classifier::load(&files, &device).with_context(|| format!("the model {source} cannot be used"))
 }
 
 /// Limits the threads that tokenising and arithmetic share; it must be called before they are first used.

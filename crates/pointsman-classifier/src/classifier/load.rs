@@ -12,12 +12,20 @@ use crate::tokenize::{TokenizeError, Tokenizer};
 use crate::weights::{self, WeightsError};
 
 impl Classifier {
-    /// Loads a model onto `device`, to be run by `engine`; [`Engine::fastest`] chooses one.
+    /// Loads a model onto `device`, to be run by the kernels in f32 on the processor and by candle elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::load_with`].
+    pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, LoadError> {
+        Self::load_with(files, device, Engine::trainable(device, DType::F32))
+    }
+
+    /// Loads a model onto `device`, to be run by `engine`.
     ///
     /// # Errors
     /// When the card is faulty, a file is not the one that the card names, or weights and tokenizer do not have the shape
     /// that the card says, or the engine does not run on the device.
-    pub fn load(files: &ModelFiles, device: &Device, engine: Engine) -> Result<Self, LoadError> {
+    pub fn load_with(files: &ModelFiles, device: &Device, engine: Engine) -> Result<Self, LoadError> {
         let text = std::str::from_utf8(&files.card)
             .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
         let card = Card::parse(text)?;
@@ -51,7 +59,8 @@ fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError>
 fn build(card: &Card, weights: &[u8], device: &Device, engine: Engine) -> Result<Model, LoadError> {
     let tensors = weights::read(weights, device)?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    Model::new(&card.encoder, card.vocabulary.len(), engine, &vb).map_err(|error| mismatch(card, error))
+    Model::with_engine(&card.encoder, card.vocabulary.len(), engine, &vb)
+        .map_err(|error| mismatch(card, error))
 }
 
 /// Says which of the card's fields the weights contradict.

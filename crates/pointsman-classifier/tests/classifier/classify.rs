@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use pointsman_classifier::{
-    Calibration, Card, Classifier, Engine, Hub, HubEnvironment, ModelSource, Queue, QueueLimits, Script,
+    Calibration, Card, Classifier, Hub, HubEnvironment, ModelSource, Queue, QueueLimits, Script,
 };
 use pointsman_domain::{AbstainReason, Labels, Prompt, Role, Turn};
 
 use crate::tiny;
 
 fn classifier() -> Classifier {
-    Classifier::load(&tiny::files(), &Device::Cpu, Engine::F32).expect("loads")
+    Classifier::load(&tiny::files(), &Device::Cpu).expect("loads")
 }
 
 fn prompts() -> Vec<Prompt> {
@@ -49,7 +49,7 @@ fn a_model_folder_is_written_loaded_and_asked() {
     let files = source.open(None, &hub).expect("complete");
     assert_eq!(files, tiny::files());
 
-    let classifier = Classifier::load(&files, &Device::Cpu, Engine::F32).expect("loads");
+    let classifier = Classifier::load(&files, &Device::Cpu).expect("loads");
     assert_eq!(classifier.card().name, "tiny");
     let [labels] = &classifier.classify(&[Prompt::from_text("n1 n2 n3")]).expect("classifies")[..] else {
         panic!("one prompt has one row of labels")
@@ -97,7 +97,7 @@ fn abstention_has_its_reasons() {
         scripts: vec![Script::Latin],
         ..tiny::card()
     };
-    let unsure = Classifier::load(&tiny::files_with(card), &Device::Cpu, Engine::F32).expect("loads");
+    let unsure = Classifier::load(&tiny::files_with(card), &Device::Cpu).expect("loads");
     let reason = |text: &str| unsure.classify(&[Prompt::from_text(text)]).expect("classifies")[0].abstained;
     assert_eq!(reason("n1 n2"), Some(AbstainReason::LowConfidence));
     assert_eq!(reason(" "), Some(AbstainReason::Empty));

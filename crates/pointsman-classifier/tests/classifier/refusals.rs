@@ -2,13 +2,13 @@
 
 use candle_core::{Device, Tensor};
 use pointsman_classifier::weights::{self, Tensors};
-use pointsman_classifier::{Card, Classifier, EncoderConfig, Engine, LoadError, ModelFiles, Tagging};
+use pointsman_classifier::{Card, Classifier, EncoderConfig, LoadError, ModelFiles, Tagging};
 use pointsman_domain::{Task, Vocabulary};
 
 use crate::tiny;
 
 fn refusal(files: &ModelFiles) -> LoadError {
-    Classifier::load(files, &Device::Cpu, Engine::F32).expect_err("refused")
+    Classifier::load(files, &Device::Cpu).expect_err("refused")
 }
 
 fn with_tensors(tensors: &Tensors) -> ModelFiles {

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use pointsman_classifier::weights::{self, Tensors};
 use pointsman_classifier::{
-    Backbone, Calibration, Card, EncoderConfig, Engine, FileHashes, Model, ModelFiles, Pooling, Tagging,
+    Backbone, Calibration, Card, EncoderConfig, FileHashes, Model, ModelFiles, Pooling, Tagging,
 };
 use pointsman_domain::Vocabulary;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ pub(crate) fn encoder() -> EncoderConfig {
 pub(crate) fn tensors() -> Tensors {
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    Model::new(&encoder(), Vocabulary::standard().len(), Engine::F32, &vb)
+    Model::new(&encoder(), Vocabulary::standard().len(), &vb)
         .expect("the variables have the shapes it asks for");
     let data = variables.data().lock().expect("not poisoned");
     data.iter()

@@ -7,6 +7,9 @@ use rayon::prelude::*;
 
 use super::buffers::Buffers;
 
+/// Queries whose weights are computed at a time: 48 KiB for 512 keys.
+const QUERIES: usize = 24;
+
 /// Rows and heads of a batch's attention.
 ///
 /// `qkv` is (tokens, 3 · hidden): queries, keys and values side by side, each with its heads side by side.
@@ -30,6 +33,7 @@ struct Head<'a> {
 #[derive(Default)]
 struct Scratch {
     packed: Packed,
+    values: Packed,
     weights: Vec<f32>,
     gradient: Vec<f32>,
 }
@@ -130,13 +134,33 @@ impl Head<'_> {
         softmax(tier, weights, self.length, self.scale);
     }
 
-    /// Writes (length, width) to `out`.
+    /// Writes (length, width) to `out`, some queries at a time, so that their weights stay in the cache.
     fn forward(&self, scratch: &mut Scratch, out: &mut [f32]) {
-        let Scratch { packed, weights, .. } = scratch;
-        self.weights(packed, weights);
-        packed.pack(self.parts[2]);
-        let weights = Mat::new(weights, self.length, self.length);
-        matmul(Tier::detect(), MatMut::new(out, self.length, packed.columns()), false, weights, packed);
+        let Scratch { packed, values, weights, .. } = scratch;
+        let ([q, k, v], tier) = (self.parts, Tier::detect());
+        packed.pack(k.transposed());
+        values.pack(v);
+        let width = values.columns();
+        weights.resize(QUERIES.min(self.length) * self.length, 0.0);
+        for (block, out) in out.chunks_mut(QUERIES * width).enumerate() {
+            let (first, count) = (block * QUERIES, out.len() / width);
+            let weights = &mut weights[..count * self.length];
+            matmul(
+                tier,
+                MatMut::new(weights, count, self.length),
+                false,
+                q.rows(first..first + count),
+                packed,
+            );
+            softmax(tier, weights, self.length, self.scale);
+            matmul(
+                tier,
+                MatMut::new(out, count, width),
+                false,
+                Mat::new(weights, count, self.length),
+                values,
+            );
+        }
     }
 
     /// Writes the gradients of queries, keys and values to `out`, each (length, width).
@@ -144,7 +168,7 @@ impl Head<'_> {
     /// With `p` the attention weights and `do` the gradient of the result: `dv = pᵀ do`, `dp = do vᵀ`, `ds` from `dp` by
     /// [`softmax_backward`], `dq = ds k`, `dk = dsᵀ q`.
     fn backward(&self, scratch: &mut Scratch, dout: Mat<'_>, out: &mut [f32]) {
-        let Scratch { packed, weights, gradient } = scratch;
+        let Scratch { packed, weights, gradient, .. } = scratch;
         let (tier, length) = (Tier::detect(), self.length);
         let [q, k, v] = self.parts;
         let width = out.len() / (3 * length);

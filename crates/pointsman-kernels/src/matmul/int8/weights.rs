@@ -31,18 +31,21 @@ impl QuantizedWeights {
             outputs,
             inputs,
         };
+        let mut row = vec![0.0; inputs];
         for output in 0..outputs {
             let (panel, lane) = (output / PANEL, output % PANEL);
-            for group in 0..groups {
-                let range = group * GROUP..inputs.min((group + 1) * GROUP);
-                let largest = range.clone().map(|input| weights.get(output, input).abs()).fold(0.0, f32::max);
-                let scale = largest / 127.0;
-                packed.scales[panel * groups + group][lane] = scale;
-                let inverse = if scale > 0.0 { 127.0 / largest } else { 0.0 };
-                for input in range {
-                    #[expect(clippy::cast_possible_truncation, reason = "at most 127 in magnitude")]
-                    let value = (weights.get(output, input) * inverse).round() as i8;
-                    packed.values[panel * pairs + input / 2][2 * lane + input % 2] = value;
+            row.iter_mut().enumerate().for_each(|(input, value)| *value = weights.get(output, input));
+            let values = packed.values[panel * pairs..].chunks_mut(GROUP / 2);
+            for ((group, row), values) in row.chunks(GROUP).enumerate().zip(values) {
+                let largest = row.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+                let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+                packed.scales[panel * groups + group][lane] = largest / 127.0;
+                for (values, pair) in values.iter_mut().zip(row.chunks(2)) {
+                    for (value, weight) in values[2 * lane..].iter_mut().zip(pair) {
+                        #[expect(clippy::cast_possible_truncation, reason = "at most 127 in magnitude")]
+                        let rounded = (weight * inverse).round_ties_even() as i8;
+                        *value = rounded;
+                    }
                 }
             }
         }
