@@ -95,6 +95,9 @@ pub struct TaskSource {
     /// Most rows of one label to take, chosen by the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_label: Option<usize>,
+    /// Share of the rows to take, 0–1, chosen by the seed: for learning curves. Rows that state the dev or test split all stay.
+    #[serde(default = "one_f64")]
+    pub share: f64,
     /// Weight of each row in the task loss.
     #[serde(default = "one")]
     pub weight: f32,
