@@ -57,6 +57,15 @@ impl Backbone {
             .collect();
         Ok(Self { config: published.into(), tokenizer: read("tokenizer.json")?, tensors })
     }
+
+    /// The backbone with about `count` pieces of its Unigram vocabulary: special ones, those of one character, and the most
+    /// probable others.
+    ///
+    /// # Errors
+    /// When the tokenizer is of another kind, or has pieces without embeddings.
+    pub fn with_pieces(self, count: usize) -> Result<Self, TrainError> {
+        crate::pieces::prune(self, count)
+    }
 }
 
 impl From<PublishedConfig> for EncoderConfig {

@@ -15,6 +15,7 @@ mod fit;
 mod loss;
 pub mod neighbours;
 mod network;
+mod pieces;
 mod progress;
 pub mod recipe;
 mod rows;

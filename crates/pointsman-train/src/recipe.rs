@@ -60,6 +60,9 @@ pub struct BackboneRecipe {
     pub licence: String,
     /// Who is to be named, as the licence asks.
     pub attribution: String,
+    /// How many pieces of a Unigram vocabulary to keep, the most probable; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
 }
 
 /// One label of the recipe's own vocabulary.

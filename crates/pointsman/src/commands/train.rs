@@ -29,8 +29,11 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         corpus.dropped
     );
     let hub = model::hub();
-    let backbone =
+    let mut backbone =
         Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?;
+    if let Some(pieces) = recipe.backbone.pieces {
+        backbone = backbone.with_pieces(pieces)?;
+    }
     let checkpoints =
         args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
     let training = Training {
