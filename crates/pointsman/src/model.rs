@@ -18,9 +18,14 @@ fn embedded() -> ModelFiles {
 }
 
 /// Access to the Hub as the environment says.
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
 pub(crate) fn hub() -> Hub<'static> {
-    Hub::new(HubEnvironment::from_variables(|name| std::env::var(name).ok()))
+    Hub::new(hub_environment())
+}
+
+/// What the environment says about the Hub.
+#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+pub(crate) fn hub_environment() -> HubEnvironment {
+    HubEnvironment::from_variables(|name| std::env::var(name).ok())
 }
 
 /// The device that the command line names, else the configuration.

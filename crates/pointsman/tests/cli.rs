@@ -77,6 +77,8 @@ fn misuse_and_failure_exit_with_two() {
         (&["classify", "--input", "none.jsonl"], "none.jsonl"),
         (&["train", "--recipe", "none.toml"], "none.toml"),
         (&["eval", "tasks", "--input", "none.jsonl"], "none.jsonl"),
+        (&["data", "list"], "give --datasets DIR"),
+        (&["data", "fetch"], "--all"),
     ] {
         let output = pointsman(folder.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -154,4 +156,21 @@ fn a_labelled_row_has_the_public_fields_in_order() {
         "id task task_confidence task_scores difficulty ability band abstained abstain_reason tokens tokens_seen truncated "
     );
     assert_eq!(row["task_scores"].as_object().map(serde_json::Map::len), Some(17));
+}
+
+#[test]
+fn data_is_listed_and_verified_from_the_manifests() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let datasets = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets");
+    let data = |args: &[&str]| {
+        pointsman(folder.path(), &[args, &["--datasets", datasets, "--data", "data"]].concat())
+    };
+    let listed = json_of(&data(&["data", "list", "--json"]));
+    let dolly = listed.as_array().and_then(|all| all.iter().find(|s| s["name"] == "databricks-dolly-15k"));
+    assert_eq!(dolly.map(|dolly| &dolly["state"]), Some(&json!("not fetched")), "{listed:#}");
+    let verified = json_of(&data(&["data", "verify", "--json"]));
+    assert_eq!(verified["problems"], json!([]), "our own prompts are none of those that are kept out");
+    let misspelt = data(&["data", "fetch", "clinc15"]);
+    assert_eq!(misspelt.status.code(), Some(2));
+    assert!(text(&misspelt.stderr).contains("did you mean `clinc150`"), "{}", text(&misspelt.stderr));
 }

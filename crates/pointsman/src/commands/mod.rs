@@ -2,6 +2,7 @@
 
 mod check;
 mod classify;
+mod data;
 mod eval;
 mod explain;
 mod route;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Explain(args) => explain::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
         Command::Eval(EvalCommand::Tasks(args)) => eval::tasks(args, &cli.global),
+        Command::Data(command) => data::run(command, &cli.global),
     }
 }
 
