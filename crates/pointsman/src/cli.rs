@@ -128,12 +128,18 @@ pub(crate) struct EvalTasksArgs {
     /// Rows whose `split` is this only
     #[arg(long, value_name = "NAME")]
     pub(crate) split: Option<String>,
-    /// Folder for report.json, items.csv and report.html
+    /// Folder for report.json, items.csv and index.html
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
     /// Also count how many labels change under typing errors, case, politeness and a system prompt in front
     #[arg(long)]
     pub(crate) perturb: bool,
+    /// Also count how many labels change in paraphrases: JSON lines with {"id", "text" | "messages"}, ids as in the input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) paraphrases: Option<PathBuf>,
+    /// Labels by a column of the input instead of `task`: TOML with `field` and accepted tasks by value
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
     /// Exit with 1 when the accuracy (accepted label) is below this
     #[arg(long, value_name = "SHARE")]
     pub(crate) floor: Option<f64>,

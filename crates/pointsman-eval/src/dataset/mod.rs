@@ -1,5 +1,6 @@
 //! Labelled prompts from JSON lines, read one at a time; a row that cannot be used does not stop the rest.
 
+mod mapping;
 mod row;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -7,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use flate2::read::MultiGzDecoder;
 use pointsman_domain::{Prompt, Task};
 
+pub use mapping::Mapping;
 pub use row::{RowError, RowErrorKind};
 
 /// A prompt with what its data set says about it.
@@ -46,6 +48,7 @@ impl Item {
 pub struct Reader<'r> {
     lines: Box<dyn BufRead + 'r>,
     line: usize,
+    mapping: Option<&'r Mapping>,
 }
 
 impl std::fmt::Debug for Reader<'_> {
@@ -69,7 +72,13 @@ impl<'r> Reader<'r> {
         } else {
             Box::new(BufReader::new(whole))
         };
-        Ok(Self { lines, line: 0 })
+        Ok(Self { lines, line: 0, mapping: None })
+    }
+
+    /// Takes labels from `mapping` in place of the rows' own, and sources of rows without one from the mapped column.
+    #[must_use]
+    pub fn with_mapping(self, mapping: &'r Mapping) -> Self {
+        Self { mapping: Some(mapping), ..self }
     }
 
     /// The next row, or what is wrong with it; `None` after the last.
@@ -88,7 +97,7 @@ impl<'r> Reader<'r> {
                 if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
             let row = row.trim_ascii();
             if !row.is_empty() {
-                return Ok(Some(row::parse(row, self.line)));
+                return Ok(Some(row::parse(row, self.line, self.mapping)));
             }
         }
     }
@@ -109,7 +118,18 @@ impl Dataset {
     /// # Errors
     /// When `input` cannot be read to its end.
     pub fn read(input: impl Read) -> io::Result<Self> {
-        let mut reader = Reader::new(input)?;
+        Self::read_all(Reader::new(input)?)
+    }
+
+    /// Reads everything, with labels from `mapping`.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_mapped(input: impl Read, mapping: &Mapping) -> io::Result<Self> {
+        Self::read_all(Reader::new(input)?.with_mapping(mapping))
+    }
+
+    fn read_all(mut reader: Reader<'_>) -> io::Result<Self> {
         let mut dataset = Self::default();
         while let Some(row) = reader.next_row()? {
             match row {

@@ -1,15 +1,15 @@
 //! `pointsman eval`: how good a classifier is on labelled data.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use pointsman_domain::Prompt;
-use pointsman_eval::dataset::{Dataset, Item};
+use pointsman_eval::dataset::{Dataset, Item, Mapping};
 use pointsman_eval::perturb::Perturbation;
 use pointsman_eval::report;
-use pointsman_eval::tasks::{Provenance, TaskReport, predict, predict_perturbed};
+use pointsman_eval::tasks::{Provenance, TaskReport, predict, predict_paraphrased, predict_perturbed};
 
 use super::Outcome;
 use crate::cli::{EvalTasksArgs, Global};
@@ -46,8 +46,15 @@ pub(crate) fn tasks(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
     if args.perturb {
         for perturbation in Perturbation::ALL {
             let after = predict_perturbed(&data.items, BATCH, perturbation, args.seed, classify)?;
-            report = report.with_flips(perturbation, &data.items, &labels, &after);
+            report = report.with_flips(perturbation.as_str(), &data.items, &labels, &after);
         }
+    }
+    if let Some(path) = &args.paraphrases {
+        let paraphrases = read_file(path, None)?;
+        let (items, before, after) =
+            predict_paraphrased(&data.items, &labels, &paraphrases.items, BATCH, classify)?;
+        anyhow::ensure!(!items.is_empty(), "{}: no row has the `id` of a row of the input", path.display());
+        report = report.with_flips("paraphrase", &items, &before, &after);
     }
     bar.finish_and_clear();
     if let Some(folder) = &args.report {
@@ -98,8 +105,9 @@ fn verdict(report: &TaskReport, floor: Option<f64>) -> Outcome {
 /// All rows of all files, and the lines that are no rows.
 fn read(args: &EvalTasksArgs) -> Result<Dataset> {
     let mut all = Dataset { items: Vec::new(), errors: Vec::new() };
+    let mapping = args.mapping.as_deref().map(read_mapping).transpose()?;
     for path in &args.input {
-        let mut data = read_file(path)?;
+        let mut data = read_file(path, mapping.as_ref())?;
         for error in &data.errors {
             anstream::eprintln!("{} {}: {error}", styled(WARNING, "skipped:"), path.display());
         }
@@ -117,7 +125,18 @@ fn read(args: &EvalTasksArgs) -> Result<Dataset> {
     Ok(all)
 }
 
-fn read_file(path: &PathBuf) -> Result<Dataset> {
+fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Dataset> {
     let place = || format!("{}: cannot be read", path.display());
-    Dataset::read(File::open(path).with_context(place)?).with_context(place)
+    let file = File::open(path).with_context(place)?;
+    match mapping {
+        Some(mapping) => Dataset::read_mapped(file, mapping),
+        None => Dataset::read(file),
+    }
+    .with_context(place)
+}
+
+fn read_mapping(path: &Path) -> Result<Mapping> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    Mapping::parse(&text).map_err(|message| anyhow::anyhow!("{}: {message}", path.display()))
 }

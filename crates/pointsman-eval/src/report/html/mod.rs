@@ -24,6 +24,7 @@ pub fn page(report: &TaskReport) -> String {
     confusion(&mut html, report);
     confidence(&mut html, report);
     slices(&mut html, report);
+    folds(&mut html, report);
     flips(&mut html, report);
     mistakes(&mut html, report);
     html.raw("</main>\n</body>\n</html>\n");
@@ -165,6 +166,30 @@ fn slices(html: &mut Html, report: &TaskReport) {
     });
 }
 
+fn folds(html: &mut Html, report: &TaskReport) {
+    if report.folds.is_empty() {
+        return;
+    }
+    let note = "The same labels folded into coarser vocabularies; F1 as the bar.";
+    section(html, "In the words of others", note, |html| {
+        html.raw("<div class=\"pair\">\n");
+        for fold in &report.folds {
+            let figures = format!("{} · accuracy {}", fold.name, text::percent(fold.accuracy.value));
+            html.raw("<table class=\"bars\">\n<thead><tr><th>").text(&figures);
+            html.raw("<th class=\"num\">n<th>F1<th class=\"num\"></tr></thead>\n<tbody>\n");
+            for class in fold.classes.iter().filter(|class| class.support + class.predicted > 0) {
+                html.raw("<tr><th scope=\"row\">").text(class.task.as_str());
+                html.cell(&class.support.to_string());
+                html.raw("<td class=\"wide\">").raw(&bar(class.f1, None));
+                html.cell(&format!("{:.2}", class.f1));
+                html.raw("</tr>\n");
+            }
+            html.raw("</tbody>\n</table>\n");
+        }
+        html.raw("</div>\n");
+    });
+}
+
 fn flips(html: &mut Html, report: &TaskReport) {
     if report.flips.is_empty() {
         return;
@@ -174,7 +199,7 @@ fn flips(html: &mut Html, report: &TaskReport) {
         html.raw("<table class=\"bars\">\n<thead><tr><th>change<th class=\"num\">n<th>labels changed");
         html.raw("<th class=\"num\"><th class=\"num\">accuracy then</tr></thead>\n<tbody>\n");
         for flips in &report.flips {
-            html.raw("<tr><th scope=\"row\">").text(flips.perturbation.as_str());
+            html.raw("<tr><th scope=\"row\">").text(&flips.perturbation);
             html.cell(&flips.rate.of.to_string());
             html.raw("<td class=\"wide\">")
                 .raw(&bar(flips.rate.value, Some((flips.rate.low, flips.rate.high))));
