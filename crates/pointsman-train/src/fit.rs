@@ -1,6 +1,6 @@
 //! The fit: steps over batches until the recipe's epochs are done.
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use pointsman_classifier::{TokenIds, Tokenizer};
 use pointsman_domain::Prompt;
 
@@ -24,6 +24,8 @@ pub(crate) struct Fit<'a> {
     /// Their texts, to draw earlier exchanges from.
     pub(crate) others: Vec<&'a str>,
     pub(crate) device: &'a Device,
+    /// Pooled representations of the examples (rows, hidden), if the encoder is frozen.
+    pub(crate) embeddings: Option<&'a Tensor>,
     /// Folder of the checkpoint.
     pub(crate) checkpoints: &'a std::path::Path,
     /// Fingerprint of recipe and data.
@@ -83,6 +85,13 @@ impl Fit<'_> {
         rate: f64,
     ) -> Result<f32, TrainError> {
         let rows: Vec<&Example> = batch.iter().map(|row| self.examples[*row]).collect();
+        let targets = Targets::new(&rows, self.labels, &self.recipe.fit, self.device)?;
+        let seed = self.recipe.seed ^ ((epoch as u64) << 40) ^ ((batch[0] as u64) << 8);
+        if let Some(embeddings) = self.embeddings {
+            let indices: Vec<u32> = batch.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect();
+            let indices = Tensor::new(indices, &Device::Cpu)?;
+            return network.step_from(&embeddings.index_select(&indices, 0)?, &targets, rate, seed);
+        }
         let augment = Augment { recipe: &self.recipe.augment, seed: self.recipe.seed, others: &self.others };
         let varied: Vec<Prompt> = batch
             .iter()
@@ -90,8 +99,6 @@ impl Fit<'_> {
             .map(|(row, example)| augment.vary(&example.prompt, epoch, *row))
             .collect();
         let tokens = tokenize(self.tokenizer, &varied)?;
-        let targets = Targets::new(&rows, self.labels, &self.recipe.fit, self.device)?;
-        let seed = self.recipe.seed ^ ((epoch as u64) << 40) ^ ((batch[0] as u64) << 8);
         network.step(&tokens, &targets, rate, seed)
     }
 }

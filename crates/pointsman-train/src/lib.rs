@@ -10,6 +10,7 @@ pub mod batches;
 pub mod calibrate;
 mod checkpoint;
 pub mod corpus;
+mod embeddings;
 mod error;
 mod fit;
 mod loss;
@@ -21,6 +22,7 @@ pub mod recipe;
 mod rows;
 pub mod schedule;
 mod scores;
+mod side;
 mod train;
 
 pub use backbone::Backbone;

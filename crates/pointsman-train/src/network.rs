@@ -29,7 +29,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// The backbone with fresh heads for `tasks` labels.
+    /// The backbone with fresh heads for `tasks` labels. A difficulty head that comes with the backbone is taken over.
     pub(crate) fn new(
         backbone: &Backbone,
         tasks: usize,
@@ -42,11 +42,14 @@ impl Network {
         let (mut parameters, mut frozen) = (Vec::new(), HashMap::new());
         let mut weights: Vec<(String, Tensor)> =
             backbone.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-        weights.extend(heads(tasks, config.hidden, seed)?);
+        let fresh = heads(tasks, config.hidden, seed)?;
+        weights.extend(fresh.into_iter().filter(|(name, _)| !backbone.tensors.contains_key(name)));
         weights.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, tensor) in weights {
             let tensor = tensor.to_device(device)?;
-            if recipe.freeze.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+            let stays = recipe.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+                || recipe.frozen && backbone.tensors.contains_key(&name);
+            if stays {
                 tensors.insert(name.clone(), tensor.clone());
                 frozen.insert(name, tensor);
             } else {
@@ -69,8 +72,19 @@ impl Network {
         rate: f64,
         seed: u64,
     ) -> Result<f32, TrainError> {
-        let batch = TokenBatch::new(rows, &self.device)?;
-        let pooled = (self.model.embed(&batch)? * self.dropout(rows.len(), seed)?)?;
+        let pooled = self.model.embed(&TokenBatch::new(rows, &self.device)?)?;
+        self.step_from(&pooled, targets, rate, seed)
+    }
+
+    /// As [`Self::step`], from pooled representations (rows, hidden).
+    pub(crate) fn step_from(
+        &mut self,
+        pooled: &Tensor,
+        targets: &Targets,
+        rate: f64,
+        seed: u64,
+    ) -> Result<f32, TrainError> {
+        let pooled = (pooled.to_device(&self.device)? * self.dropout(pooled.dim(0)?, seed)?)?;
         let logits = self.model.heads(&pooled)?;
         let loss = targets.loss(&logits.task, &logits.ability, self.recipe.difficulty_loss)?;
         let gradients = loss.backward()?;
@@ -100,21 +114,34 @@ impl Network {
         Ok(())
     }
 
-    /// What the heads say of `rows`, in order.
-    pub(crate) fn outputs(&self, rows: &[TokenIds]) -> Result<Vec<Output>, TrainError> {
+    /// Pooled representations of `rows`, in order: (rows, hidden), on the CPU.
+    pub(crate) fn pooled(&self, rows: &[TokenIds]) -> Result<Tensor, TrainError> {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|row| rows[*row].ids.len());
-        let mut outputs = vec![Output { task: Vec::new(), ability: 0.0 }; rows.len()];
+        let mut values = vec![0.0; rows.len() * self.hidden];
         for chunk in order.chunks(self.recipe.batch) {
             let batch: Vec<TokenIds> = chunk.iter().map(|row| rows[*row].clone()).collect();
             let pooled = self.model.embed(&TokenBatch::new(&batch, &self.device)?)?.detach();
-            let logits = self.model.heads(&pooled)?;
-            let (task, ability) = (logits.task.to_vec2::<f32>()?, logits.ability.to_vec1::<f32>()?);
-            for ((row, task), ability) in chunk.iter().zip(task).zip(ability) {
-                outputs[*row] = Output { task, ability };
+            for (row, pooled) in chunk.iter().zip(pooled.to_vec2::<f32>()?) {
+                values[row * self.hidden..][..self.hidden].copy_from_slice(&pooled);
             }
         }
-        Ok(outputs)
+        Ok(Tensor::from_vec(values, (rows.len(), self.hidden), &Device::Cpu)?)
+    }
+
+    /// What the heads say of `rows`, in order.
+    pub(crate) fn outputs(&self, rows: &[TokenIds]) -> Result<Vec<Output>, TrainError> {
+        self.outputs_from(&self.pooled(rows)?)
+    }
+
+    /// What the heads say of pooled representations (rows, hidden), in order.
+    pub(crate) fn outputs_from(&self, pooled: &Tensor) -> Result<Vec<Output>, TrainError> {
+        if pooled.dim(0)? == 0 {
+            return Ok(Vec::new());
+        }
+        let logits = self.model.heads(&pooled.to_device(&self.device)?)?;
+        let (task, ability) = (logits.task.to_vec2::<f32>()?, logits.ability.to_vec1::<f32>()?);
+        Ok(task.into_iter().zip(ability).map(|(task, ability)| Output { task, ability }).collect())
     }
 
     /// All weights by name.

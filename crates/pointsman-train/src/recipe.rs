@@ -52,7 +52,8 @@ pub struct Recipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackboneRecipe {
-    /// `hf:ORG/NAME[@REV]` or a folder, with `config.json`, `tokenizer.json` and `model.safetensors`.
+    /// `hf:ORG/NAME[@REV]` or a folder, with `config.json`, `tokenizer.json` and `model.safetensors`; or a model of ours: its
+    /// folder, or `embedded`.
     pub source: String,
     /// Its name.
     pub name: String,
@@ -168,25 +169,34 @@ pub struct FitRecipe {
     /// Rows per step.
     pub batch: usize,
     /// Highest learning rate of the top of the encoder.
+    #[serde(default = "learning_rate")]
     pub learning_rate: f64,
     /// Highest learning rate of the heads, which start from nothing.
+    #[serde(default = "head_learning_rate")]
     pub head_learning_rate: f64,
     /// Factor on the learning rate from one encoder layer to the one below it.
     #[serde(default = "one_f64")]
     pub layer_decay: f64,
     /// Share of all steps in which the learning rate rises.
+    #[serde(default = "tenth")]
     pub warmup: f64,
     /// Decoupled weight decay (Loshchilov & Hutter 2019).
+    #[serde(default = "hundredth")]
     pub weight_decay: f64,
     /// Largest norm of the gradient of all weights together.
+    #[serde(default = "one_f64")]
     pub clip_norm: f64,
     /// Probability that is spread evenly over all labels.
+    #[serde(default = "label_smoothing")]
     pub label_smoothing: f32,
     /// Probability that goes to a row's other accepted labels, together.
+    #[serde(default = "second_label")]
     pub second_label: f32,
     /// Share of pooled features that are dropped in training.
+    #[serde(default = "dropout")]
     pub dropout: f32,
     /// Weight of the difficulty loss beside the task loss.
+    #[serde(default = "half")]
     pub difficulty_loss: f32,
     /// How far rare labels are weighed up: a row counts `(mean rows per label / rows of its label)^balance`, at most 4. 0
     /// counts all rows alike.
@@ -195,6 +205,9 @@ pub struct FitRecipe {
     /// Name prefixes of weights that stay as they are in the backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
+    /// Whether the encoder stays as it is and only the heads are fitted, to representations that are computed once.
+    #[serde(default)]
+    pub frozen: bool,
     /// Steps between checkpoints.
     #[serde(default = "checkpoint_steps")]
     pub checkpoint_every: usize,
@@ -210,6 +223,38 @@ fn one() -> f32 {
 
 fn one_f64() -> f64 {
     1.0
+}
+
+fn learning_rate() -> f64 {
+    1e-4
+}
+
+fn head_learning_rate() -> f64 {
+    1e-3
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+fn hundredth() -> f64 {
+    0.01
+}
+
+fn label_smoothing() -> f32 {
+    0.05
+}
+
+fn second_label() -> f32 {
+    0.2
+}
+
+fn dropout() -> f32 {
+    0.1
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 fn checkpoint_steps() -> usize {
@@ -265,6 +310,10 @@ impl Recipe {
             if count < least {
                 return Err(format!("`{key}` is {count}; it must be at least {least}"));
             }
+        }
+        if self.fit.frozen && self.augment != AugmentRecipe::default() {
+            return Err("`fit.frozen` computes each prompt's representation once, so `augment` cannot vary it; leave one out"
+                .to_owned());
         }
         if self.tasks.is_empty() {
             return Err("there is no [[tasks]] source; name at least one file of labelled prompts".to_owned());
@@ -357,6 +406,10 @@ mod tests {
     fn mistakes_are_named() {
         for (wrong, message) in [
             (SMALL.replace("epochs = 1", "epochs = 0"), "`fit.epochs` is 0"),
+            (
+                SMALL.replace("[fit]", "[augment]\ncase = 0.1\n[fit]\nfrozen = true"),
+                "`augment` cannot vary it",
+            ),
             (SMALL.replace("dropout = 0.1", "dropout = 1.5"), "`fit.dropout` is 1.5"),
             (SMALL.replace("dropout = 0.1", "drop_out = 0.1"), "unknown field `drop_out`"),
             (SMALL.replace("seed = 1", "seed = 1\nlabels = [{ name = \"a\" }]"), "at least two tasks"),

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use pointsman_classifier::weights;
 use pointsman_classifier::{
     AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, FileHash, FileHashes,
-    Pooling, TOKENIZER_FILE, Tagging, TokenIds, Tokenizer, WEIGHTS_FILE,
+    Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -16,12 +16,14 @@ use crate::backbone::Backbone;
 use crate::calibrate;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Corpus, Example, Split};
+use crate::embeddings;
 use crate::error::TrainError;
-use crate::fit::{Fit, tokenize};
+use crate::fit::Fit;
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::scores::{self, Output, Rounding, Scores};
+use crate::side::Side;
 
 /// What a run works with.
 #[derive(Debug)]
@@ -63,18 +65,30 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     let vocabulary = recipe.vocabulary().map_err(|message| TrainError::Data { message })?;
     let tokenizer = Tokenizer::from_json(&backbone.tokenizer, recipe.window)
         .map_err(|error| TrainError::Model(Box::new(error)))?;
-    let examples: Vec<&Example> = corpus.side(Split::Train).collect();
-    if examples.is_empty() {
+    let side = |split| Side::read(corpus, split, &tokenizer);
+    let mut sides = [side(Split::Train)?, side(Split::Dev)?, side(Split::Test)?];
+    if sides[0].rows.is_empty() {
         return Err(TrainError::Data { message: "no row is on the training side of the split".to_owned() });
     }
-    let mut network = Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device)?;
+    let new = |backbone| Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device);
+    let mut network = if recipe.fit.frozen {
+        let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
+        let (backbone, hash) = backbone.as_served(!measured)?;
+        let network = new(&backbone)?;
+        embeddings::of_sides(&network, &hash, &mut sides, training.checkpoints, progress)?;
+        network
+    } else {
+        new(backbone)?
+    };
+    let [train, dev, test] = &sides;
     let fit = Fit {
         recipe,
         labels: vocabulary.len(),
         tokenizer: &tokenizer,
-        examples: &examples,
-        others: examples.iter().map(|example| example.prompt.subject()).collect(),
+        examples: &train.rows,
+        others: train.rows.iter().map(|example| example.prompt.subject()).collect(),
         device: training.device,
+        embeddings: train.pooled.as_ref(),
         checkpoints: training.checkpoints,
         run: &fingerprint(training),
     };
@@ -82,21 +96,14 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
 
     let weights = network.weights();
     let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
-    let read = |split| -> Result<(Vec<&Example>, Vec<TokenIds>), TrainError> {
-        let rows: Vec<&Example> = corpus.side(split).collect();
-        let tokens = tokenize(&tokenizer, rows.iter().map(|row| &row.prompt))?;
-        Ok((rows, tokens))
-    };
-    let (dev_rows, dev_tokens) = read(Split::Dev)?;
-    let (test_rows, test_tokens) = read(Split::Test)?;
-    let unrounded = network.outputs(&dev_tokens)?;
+    let unrounded = dev.outputs(&network)?;
     // What is calibrated, scored and shipped is what the quantised weights say.
     network.replace(&read_back(&bytes)?)?;
-    let dev_outputs = network.outputs(&dev_tokens)?;
-    let (dev, test) =
-        (scores::score(&dev_rows, &dev_outputs), scores::score(&test_rows, &network.outputs(&test_tokens)?));
-    let calibration = calibration(&dev_rows, &dev_outputs, recipe.abstain_below);
+    let dev_outputs = dev.outputs(&network)?;
+    let calibration = calibration(&dev.rows, &dev_outputs, recipe.abstain_below);
     let rounding = Rounding::between(&unrounded, &dev_outputs);
+    let (dev, test) =
+        (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test.outputs(&network)?));
     let card = card(training, vocabulary, calibration, &bytes, (&dev, &test, &rounding))?;
     write(training, &card, &bytes)?;
     Checkpoint::remove(training.checkpoints)?;

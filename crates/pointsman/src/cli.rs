@@ -100,7 +100,7 @@ pub(crate) struct TrainArgs {
     /// Folder that `$DATA` in the recipe stands for
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Pre-trained encoder to start from, instead of the recipe's: a folder, hf:ORG/NAME or hf:ORG/NAME@REV
+    /// Encoder to start from, instead of the recipe's: embedded, a folder, hf:ORG/NAME or hf:ORG/NAME@REV
     #[arg(long, value_name = "BACKBONE")]
     pub(crate) backbone: Option<String>,
     /// Folder in which the model's folder is made

@@ -1,6 +1,6 @@
 //! `pointsman train`: from a recipe and data to a model folder.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pointsman_classifier::{DeviceChoice, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
@@ -29,8 +29,13 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         corpus.dropped
     );
     let hub = model::hub();
-    let mut backbone =
-        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?;
+    let mut backbone = if model::is_ours(&source) {
+        let files = model::files(&source)?;
+        let card = std::str::from_utf8(&files.card).context("the card of the backbone is not UTF-8")?;
+        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights)?
+    } else {
+        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?
+    };
     if let Some(pieces) = recipe.backbone.pieces {
         backbone = backbone.with_pieces(pieces)?;
     }
