@@ -7,6 +7,8 @@ use std::str::FromStr;
 use pointsman_domain::nearest;
 use reqwest::Url;
 
+use crate::dialect::Dialect;
+
 /// A provider that is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
@@ -14,12 +16,14 @@ pub enum Provider {
     Demo,
     /// Speaks OpenAI's API.
     OpenAi(Endpoint),
+    /// Speaks Anthropic's API.
+    Anthropic(Endpoint),
 }
 
 /// Where an API is, and which key opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The address that paths such as `/chat/completions` are added to.
+    /// The address that paths such as `/chat/completions` are added to; at Anthropic's API with or without `/v1`.
     pub base_url: BaseUrl,
     /// The environment variable with the key; without one, requests carry no key.
     pub api_key_env: Option<String>,
@@ -28,8 +32,29 @@ pub struct Endpoint {
 impl Provider {
     /// The providers that need no section in the configuration, by name.
     #[must_use]
-    pub fn built_in() -> [(&'static str, Self); 2] {
-        [("demo", Self::Demo), ("openai", Self::OpenAi(Endpoint::openai()))]
+    pub fn built_in() -> [(&'static str, Self); 3] {
+        [
+            ("demo", Self::Demo),
+            ("openai", Self::OpenAi(Endpoint::openai())),
+            ("anthropic", Self::Anthropic(Endpoint::anthropic())),
+        ]
+    }
+
+    /// How it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Demo | Self::OpenAi(_) => Dialect::OpenAiChat,
+            Self::Anthropic(_) => Dialect::Anthropic,
+        }
+    }
+
+    /// Where it is, if it is elsewhere.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Demo => None,
+            Self::OpenAi(endpoint) | Self::Anthropic(endpoint) => Some(endpoint),
+        }
     }
 }
 
@@ -40,6 +65,13 @@ impl Endpoint {
         let url = Url::parse("https://api.openai.com/v1").expect("a constant that the tests parse");
         Self { base_url: BaseUrl(url), api_key_env: Some("OPENAI_API_KEY".to_owned()) }
     }
+
+    /// Anthropic's own.
+    #[must_use]
+    pub fn anthropic() -> Self {
+        let url = Url::parse("https://api.anthropic.com").expect("a constant that the tests parse");
+        Self { base_url: BaseUrl(url), api_key_env: Some("ANTHROPIC_API_KEY".to_owned()) }
+    }
 }
 
 /// What a provider speaks, as the configuration names it.
@@ -49,16 +81,18 @@ pub enum ProviderKind {
     OpenAi,
     /// A server that speaks OpenAI's API: vLLM, Ollama, llama.cpp, LM Studio and others.
     OpenAiCompatible,
+    /// Anthropic, or a server that speaks its API.
+    Anthropic,
     /// The provider that answers on its own.
     Demo,
 }
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::OpenAi, Self::OpenAiCompatible, Self::Demo];
+    pub const ALL: [Self; 4] = [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Demo];
 
     /// Kinds that are spoken of, but not spoken.
-    const NOT_YET: [&str; 3] = ["anthropic", "bedrock", "azure"];
+    const NOT_YET: [&str; 2] = ["bedrock", "azure"];
 
     /// The name in the configuration.
     #[must_use]
@@ -66,6 +100,7 @@ impl ProviderKind {
         match self {
             Self::OpenAi => "openai",
             Self::OpenAiCompatible => "openai_compatible",
+            Self::Anthropic => "anthropic",
             Self::Demo => "demo",
         }
     }
@@ -138,6 +173,17 @@ impl BaseUrl {
         url
     }
 
+    /// The address of `path` in the first version of an API, whose number the base may name or not.
+    pub(crate) fn join_versioned(&self, path: &str) -> Url {
+        let names_version = self.0.path().trim_end_matches('/').ends_with("/v1");
+        if names_version { self.join(path) } else { self.join(&format!("v1/{path}")) }
+    }
+
+    /// Whether it is OpenAI's own API.
+    pub(crate) fn is_openai(&self) -> bool {
+        self.0.host_str() == Some("api.openai.com")
+    }
+
     /// Whether what is sent there is encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -205,6 +251,10 @@ mod tests {
         }
         let bare: BaseUrl = "http://localhost:8000".parse().expect("valid");
         assert_eq!(bare.join("models").as_str(), "http://localhost:8000/models");
+        for base in ["http://localhost/", "http://localhost/v1", "http://localhost/v1/"] {
+            let base: BaseUrl = base.parse().expect("valid");
+            assert_eq!(base.join_versioned("messages").as_str(), "http://localhost/v1/messages");
+        }
     }
 
     #[test]
@@ -219,7 +269,8 @@ mod tests {
             let base: BaseUrl = url.parse().expect(url);
             assert_eq!((base.is_loopback(), base.is_https()), (loopback, https), "{url}");
         }
-        assert!(Endpoint::openai().base_url.is_https());
+        assert!(Endpoint::openai().base_url.is_https() && Endpoint::openai().base_url.is_openai());
+        assert!(Endpoint::anthropic().base_url.is_https() && !Endpoint::anthropic().base_url.is_openai());
     }
 
     #[test]
@@ -248,7 +299,7 @@ mod tests {
         };
         assert_eq!(
             said("bedrock"),
-            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, demo"
+            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, anthropic, demo"
         );
         assert_eq!(said("opanai"), "unknown kind `opanai`; did you mean `openai`?");
     }

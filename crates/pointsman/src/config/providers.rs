@@ -63,8 +63,13 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             }
             Some(Provider::Demo)
         }
-        ProviderKind::OpenAi => endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics),
-        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics),
+        ProviderKind::OpenAi => {
+            endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics).map(Provider::OpenAi)
+        }
+        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics).map(Provider::OpenAi),
+        ProviderKind::Anthropic => {
+            endpoint(entry, &raw, Some(Endpoint::anthropic()), diagnostics).map(Provider::Anthropic)
+        }
     }
 }
 
@@ -93,7 +98,7 @@ fn endpoint(
     raw: &RawProvider<'_>,
     default: Option<Endpoint>,
     diagnostics: &mut Diagnostics,
-) -> Option<Provider> {
+) -> Option<Endpoint> {
     let key = raw.api_key_env.as_ref().map(|key| variable(key, diagnostics));
     let base_url = match (&raw.base_url, &default) {
         (Some(url), _) => address(url, diagnostics),
@@ -117,7 +122,7 @@ fn endpoint(
     if let (Some(url), Some(variable)) = (&raw.base_url, &api_key_env) {
         warn_of_open_key(url, &base_url, variable, diagnostics);
     }
-    Some(Provider::OpenAi(Endpoint { base_url, api_key_env }))
+    Some(Endpoint { base_url, api_key_env })
 }
 
 /// Whether a key looks as if its value were a secret.

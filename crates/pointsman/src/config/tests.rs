@@ -108,7 +108,7 @@ fn faults_of_providers_are_named() {
 [providers]
 flat = "openai"
 [providers.claude]
-kind = "anthropic"
+kind = "bedrock"
 [providers.local]
 base_url = "http://127.0.0.1:8000/v1"
 [providers.vllm]
@@ -147,7 +147,7 @@ api_key_env = "FAR_KEY"
 #[test]
 fn a_faulty_provider_is_reported_once() {
     let text =
-        "[providers.claude]\nkind = \"anthropic\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
+        "[providers.claude]\nkind = \"bedrock\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
     let (config, _) = read(text);
     let errors: Vec<_> = config
         .check(&Vocabulary::standard())
@@ -156,7 +156,7 @@ fn a_faulty_provider_is_reported_once() {
         .filter(|found| found.severity == Severity::Error)
         .map(|found| found.to_string())
         .collect();
-    assert_eq!(errors, ["pointsman.toml:2:8: error: kind `anthropic` is not supported yet"]);
+    assert_eq!(errors, ["pointsman.toml:2:8: error: kind `bedrock` is not supported yet"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`
+//! `POST /v1/chat/completions`, and how a chat of either dialect is answered.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use pointsman_domain::{ModelId, ModelName};
+use pointsman_domain::{ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::Table;
 use pointsman_upstream::openai::ChatRequest;
-use pointsman_upstream::{Call, RequestBody};
+use pointsman_upstream::{Call, Dialect, MessagesRequest, RequestBody, RequestError};
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
@@ -27,17 +27,42 @@ pub(super) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = RequestBody::parse(body::read(&headers, body, sidecar.body_limit_bytes).await?)?;
-    let call = Call {
-        headers: &headers,
-        body: &body,
-        request_id: request_id.as_str(),
-        received_unix_s: clock::unix_s(clock::now()),
-        about: "",
-    };
+    answer(&sidecar, Dialect::OpenAiChat, &request_id, &headers, body).await
+}
+
+/// Answers a chat of `dialect`, be it routed or not.
+pub(super) async fn answer(
+    sidecar: &Arc<Sidecar>,
+    dialect: Dialect,
+    request_id: &RequestId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
+    let call = call(dialect, request_id, headers, &body);
     match destination::find(body.model(), &sidecar.policy, &sidecar.upstream)? {
-        Destination::Model(target) => direct(&sidecar, target, call).await,
-        Destination::Table(table) => routed(&sidecar, table, call).await,
+        Destination::Model(target) => direct(sidecar, target, call).await,
+        Destination::Table(table) => routed(sidecar, table, call).await,
+    }
+}
+
+/// What providers are told of a request that came now.
+pub(super) fn call<'a>(
+    dialect: Dialect,
+    request_id: &'a RequestId,
+    headers: &'a HeaderMap,
+    body: &'a RequestBody,
+) -> Call<'a> {
+    let received_unix_s = clock::unix_s(clock::now());
+    Call { dialect, headers, body, request_id: request_id.as_str(), received_unix_s, about: "" }
+}
+
+/// What routing needs to know of a request.
+pub(super) fn read(call: &Call<'_>) -> Result<(Prompt, RequestFacts), RequestError> {
+    let bytes = call.body.bytes();
+    match call.dialect {
+        Dialect::OpenAiChat => ChatRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
+        Dialect::Anthropic => MessagesRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
     }
 }
 
@@ -48,8 +73,8 @@ async fn direct(sidecar: &Arc<Sidecar>, target: ModelId, call: Call<'_>) -> Resu
 }
 
 async fn routed(sidecar: &Arc<Sidecar>, table: &Table, call: Call<'_>) -> Result<Response, ApiError> {
-    let request = ChatRequest::parse(call.body.bytes())?;
-    let routed = route(sidecar, table, request.prompt, request.facts).await;
+    let (prompt, facts) = read(&call)?;
+    let routed = route(sidecar, table, prompt, facts).await;
     let about = routed.summary();
     let answer = first_answer(sidecar, routed.candidates(sidecar), Call { about: &about, ..call }).await?;
     let decision = routed.headers((&answer.by.0, &answer.by.1), &answer.failed);

@@ -1,11 +1,12 @@
 //! Asking models, one after another, until one answers.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_upstream::{Call, Reply, Side, UpstreamError};
 use tokio::time::Instant;
@@ -58,7 +59,7 @@ fn go_on(sidecar: &Sidecar, from: &ModelName, to: &ModelName, cause: &str) {
 
 async fn ask(sidecar: &Sidecar, target: &ModelId, call: Call<'_>) -> Result<Reply, UpstreamError> {
     let start = Instant::now();
-    let outcome = sidecar.upstream.chat_completions(target, call).await;
+    let outcome = sidecar.upstream.chat(target, call).await;
     let provider = target.provider();
     match &outcome {
         Ok(reply) => {
@@ -79,11 +80,17 @@ fn report(sidecar: &Sidecar, error: &UpstreamError) {
 }
 
 /// Passes a reply on: its status, its headers and, as they come, the bytes of its body. Should the provider break off,
-/// the connection to the client is broken off, too: a reply that is not whole must not look whole.
+/// the connection to the client is broken off, too, unless the body says so itself: a reply that is not whole must not
+/// look whole.
 pub(super) fn pass_on(sidecar: &Arc<Sidecar>, reply: Reply, decision: HeaderMap) -> Response {
     let sidecar = Arc::clone(sidecar);
     let body = reply.body.inspect_err(move |error| report(&sidecar, error));
-    let mut response = Response::new(Body::from_stream(body));
+    let body = if reply.tells_of_its_end {
+        Body::from_stream(body.take_while(|chunk| ready(chunk.is_ok())))
+    } else {
+        Body::from_stream(body)
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response.headers_mut().extend(decision);

@@ -1,4 +1,4 @@
-//! The sidecar: an OpenAI-compatible server that routes `model: "auto"`.
+//! The sidecar: a server that speaks OpenAI's and Anthropic's APIs and routes `model: "auto"`.
 //!
 //! [`run`] wires it; [`app`] is the whole of its HTTP surface, one file an endpoint.
 
@@ -12,6 +12,7 @@ mod forward;
 mod health;
 mod input;
 mod labelling;
+mod messages;
 mod metrics;
 mod models;
 mod observe;
@@ -113,6 +114,8 @@ fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
 fn app(sidecar: Arc<Sidecar>) -> Router {
     let router = Router::new()
         .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/messages", post(messages::create))
+        .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/classify", post(classify::classify))
         .route("/v1/route", post(route::route))
         .route("/v1/models", get(models::list))
@@ -134,8 +137,8 @@ fn with_layers(router: Router<Arc<Sidecar>>, sidecar: Arc<Sidecar>) -> Router {
 }
 
 fn unknown_path() -> ApiError {
-    let message =
-        "there is nothing at this path: try /v1/chat/completions, /v1/classify, /v1/route or /v1/models";
+    let message = "there is nothing at this path: try /v1/chat/completions, /v1/messages, /v1/classify, /v1/route or \
+                   /v1/models";
     ApiError::new(StatusCode::NOT_FOUND, ErrorBody::invalid_request(message).code("unknown_path"))
 }
 

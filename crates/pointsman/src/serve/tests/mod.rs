@@ -1,5 +1,6 @@
 //! The sidecar with a labeller that goes by words, and with providers that behave, or do not.
 
+mod anthropic;
 mod api;
 mod chat;
 mod lifetime;
