@@ -132,7 +132,7 @@ impl Client {
         let recipient = Recipient {
             dialect: ready.provider.dialect(),
             model: target.model(),
-            is_openai: ready.provider.endpoint().is_some_and(|endpoint| endpoint.base_url.is_openai()),
+            is_openai: ready.provider.is_openai(),
         };
         if recipient.dialect == call.dialect {
             return self.send(target, ready, &call).await;
@@ -182,6 +182,10 @@ impl Client {
             Provider::Demo => Ok(demo::chat_completion(target.model(), call)),
             Provider::OpenAi(endpoint) => {
                 self.post(target, endpoint.base_url.join("chat/completions"), call).await
+            }
+            Provider::Azure { endpoint, api_version } => {
+                let url = endpoint.base_url.azure_chat(target.model(), api_version.as_deref());
+                self.post(target, url, call).await
             }
             Provider::Anthropic(endpoint) => {
                 self.post(target, endpoint.base_url.join_versioned("messages"), call).await
@@ -247,9 +251,10 @@ fn read_key(
     let Some(Endpoint { api_key_env: Some(variable), .. }) = provider.endpoint() else {
         return Ok(None);
     };
-    let in_header = match provider.dialect() {
-        Dialect::OpenAiChat => ApiKey::bearer,
-        Dialect::Anthropic => ApiKey::x_api_key,
+    let in_header = match provider {
+        Provider::Demo | Provider::OpenAi(_) => ApiKey::bearer,
+        Provider::Anthropic(_) => ApiKey::x_api_key,
+        Provider::Azure { .. } => ApiKey::api_key,
     };
     match environment(variable).filter(|key| !key.trim().is_empty()) {
         None => Ok(None),

@@ -18,6 +18,13 @@ pub enum Provider {
     OpenAi(Endpoint),
     /// Speaks Anthropic's API.
     Anthropic(Endpoint),
+    /// OpenAI's models at Azure.
+    Azure {
+        /// The resource, such as `https://NAME.openai.azure.com`.
+        endpoint: Endpoint,
+        /// The version of the API that has an address for each deployment; without one, the v1 API is spoken.
+        api_version: Option<String>,
+    },
 }
 
 /// Where an API is, and which key opens it.
@@ -44,7 +51,7 @@ impl Provider {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self {
-            Self::Demo | Self::OpenAi(_) => Dialect::OpenAiChat,
+            Self::Demo | Self::OpenAi(_) | Self::Azure { .. } => Dialect::OpenAiChat,
             Self::Anthropic(_) => Dialect::Anthropic,
         }
     }
@@ -53,7 +60,18 @@ impl Provider {
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Demo => None,
-            Self::OpenAi(endpoint) | Self::Anthropic(endpoint) => Some(endpoint),
+            Self::OpenAi(endpoint) | Self::Anthropic(endpoint) | Self::Azure { endpoint, .. } => {
+                Some(endpoint)
+            }
+        }
+    }
+
+    /// Whether the models are OpenAI's, served by OpenAI or Azure.
+    pub(crate) fn is_openai(&self) -> bool {
+        match self {
+            Self::OpenAi(endpoint) => endpoint.base_url.is_openai(),
+            Self::Azure { .. } => true,
+            Self::Demo | Self::Anthropic(_) => false,
         }
     }
 }
@@ -83,16 +101,19 @@ pub enum ProviderKind {
     OpenAiCompatible,
     /// Anthropic, or a server that speaks its API.
     Anthropic,
+    /// OpenAI's models at Azure.
+    Azure,
     /// The provider that answers on its own.
     Demo,
 }
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Demo];
+    pub const ALL: [Self; 5] =
+        [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Azure, Self::Demo];
 
     /// Kinds that are spoken of, but not spoken.
-    const NOT_YET: [&str; 2] = ["bedrock", "azure"];
+    const NOT_YET: [&str; 1] = ["bedrock"];
 
     /// The name in the configuration.
     #[must_use]
@@ -101,6 +122,7 @@ impl ProviderKind {
             Self::OpenAi => "openai",
             Self::OpenAiCompatible => "openai_compatible",
             Self::Anthropic => "anthropic",
+            Self::Azure => "azure",
             Self::Demo => "demo",
         }
     }
@@ -177,6 +199,28 @@ impl BaseUrl {
     pub(crate) fn join_versioned(&self, path: &str) -> Url {
         let names_version = self.0.path().trim_end_matches('/').ends_with("/v1");
         if names_version { self.join(path) } else { self.join(&format!("v1/{path}")) }
+    }
+
+    /// The address of chats with `deployment` at Azure: of its own in versions of the API that have a date, of the v1 API
+    /// otherwise.
+    pub(crate) fn azure_chat(&self, deployment: &str, api_version: Option<&str>) -> Url {
+        let base = self.0.path().trim_end_matches('/');
+        let is_v1 = base.ends_with("/openai/v1");
+        let mut url = match api_version {
+            _ if is_v1 => self.join("chat/completions"),
+            None => self.join("openai/v1/chat/completions"),
+            Some(_) => {
+                let mut url = self.join("openai/deployments");
+                if let Ok(mut path) = url.path_segments_mut() {
+                    path.extend([deployment, "chat", "completions"]);
+                }
+                url
+            }
+        };
+        if let Some(version) = api_version {
+            url.query_pairs_mut().append_pair("api-version", version);
+        }
+        url
     }
 
     /// Whether it is OpenAI's own API.
@@ -258,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn azure_has_addresses_of_two_kinds() {
+        let (resource, v1) = ("https://x.openai.azure.com", "https://x.openai.azure.com/openai/v1/");
+        for (base, version, address) in [
+            (resource, None, "/openai/v1/chat/completions"),
+            (v1, None, "/openai/v1/chat/completions"),
+            (v1, Some("preview"), "/openai/v1/chat/completions?api-version=preview"),
+            (
+                resource,
+                Some("2024-10-21"),
+                "/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21",
+            ),
+        ] {
+            let url = base.parse::<BaseUrl>().expect("valid").azure_chat("a/b", version);
+            assert_eq!(url.as_str(), format!("{resource}{address}"));
+        }
+    }
+
+    #[test]
     fn loopback_and_encryption_are_told() {
         for (url, loopback, https) in [
             ("http://127.0.0.1:1/v1", true, false),
@@ -299,7 +361,7 @@ mod tests {
         };
         assert_eq!(
             said("bedrock"),
-            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, anthropic, demo"
+            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, anthropic, azure, demo"
         );
         assert_eq!(said("opanai"), "unknown kind `opanai`; did you mean `openai`?");
     }

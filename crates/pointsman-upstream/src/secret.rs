@@ -22,6 +22,11 @@ impl ApiKey {
         Self::new(HeaderName::from_static("x-api-key"), key.trim())
     }
 
+    /// A key for Azure's `api-key`, likewise.
+    pub(crate) fn api_key(key: &str) -> Option<Self> {
+        Self::new(HeaderName::from_static("api-key"), key.trim())
+    }
+
     fn new(header: HeaderName, text: &str) -> Option<Self> {
         let mut value = HeaderValue::from_str(text).ok()?;
         value.set_sensitive(true);
@@ -49,6 +54,7 @@ mod tests {
         for (in_header, header, value) in [
             (ApiKey::bearer as fn(&str) -> Option<ApiKey>, "authorization", "Bearer sk-planted"),
             (ApiKey::x_api_key, "x-api-key", "sk-planted"),
+            (ApiKey::api_key, "api-key", "sk-planted"),
         ] {
             let key = in_header(" sk-planted\n").expect("sendable");
             assert_eq!((key.header().0.as_str(), key.header().1.as_bytes()), (header, value.as_bytes()));

@@ -31,7 +31,10 @@ fn without_a_section_defaults_hold() {
     );
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8484");
     assert_eq!(config.server.body_limit_bytes, 10_485_760);
-    assert_eq!(config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(), ["demo", "openai"]);
+    assert_eq!(
+        config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(),
+        ["anthropic", "demo", "openai"]
+    );
 }
 
 #[test]
@@ -53,6 +56,12 @@ fn every_key_is_read() {
         base_url = "http://127.0.0.1:8000/v1"
         [providers.openai]
         api_key_env = "WORK_KEY"
+        [providers.claude]
+        kind = "anthropic"
+        [providers.work]
+        kind = "azure"
+        base_url = "https://work.openai.azure.com"
+        api_version = "2024-10-21"
         [providers.try]
         kind = "demo"
         "#,
@@ -124,6 +133,9 @@ api_key = "sk-planted-secret"
 [providers.try]
 kind = "demo"
 base_url = "http://x"
+[providers.version]
+kind = "anthropic"
+api_version = "2023-06-01"
 "#,
     );
     assert!(!said.contains("planted"), "{said}");

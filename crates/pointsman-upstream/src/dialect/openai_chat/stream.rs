@@ -77,7 +77,10 @@ impl EventReader {
     }
 
     fn start(&mut self, chunk: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
-        if !self.started {
+        // Azure's first chunk tells of its filters alone, without id and model.
+        let has_choices =
+            chunk.peek("choices").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        if !self.started && has_choices {
             self.started = true;
             self.id = chunk.string("id")?.unwrap_or_default();
             let model = chunk.string("model")?.unwrap_or_default();

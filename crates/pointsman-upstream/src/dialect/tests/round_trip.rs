@@ -45,6 +45,8 @@ fn written_and_read(conversation: &Conversation, dialect: Dialect) -> (Conversat
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn a_conversation_keeps_its_meaning(conversation in conversation()) {
         let expected = meaning(conversation.clone());

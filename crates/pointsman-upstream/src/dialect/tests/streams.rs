@@ -116,6 +116,8 @@ fn passed_on<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, from: Dialect) -> S
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_stream_keeps_its_meaning_wherever_it_is_cut(
         completion in completion(),
@@ -172,7 +174,10 @@ fn calls_of_servers_with_habits_of_their_own_are_kept_apart() {
     };
     let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
     // Every call whole, with index 0; without ids; with arguments as an object; no [DONE].
-    let text = chunk(json!([{"index": 0, "id": "a:1", "function": {"name": "f", "arguments": "{\"x\":1}"}}]))
+    let azure =
+        "data: {\"id\":\"\",\"model\":\"\",\"choices\":[],\"prompt_filter_results\":[]}\n\n".to_owned();
+    let text = azure
+        + &chunk(json!([{"index": 0, "id": "a:1", "function": {"name": "f", "arguments": "{\"x\":1}"}}]))
         + &chunk(json!([{"index": 0, "id": "b", "function": {"name": "g", "arguments": {"y": 2}}}]))
         + &chunk(json!([{"index": 1, "function": {"name": "h"}}]))
         + end;

@@ -151,7 +151,7 @@ async fn one_dialect_passes_through_untouched() {
 #[tokio::test]
 async fn the_demo_provider_answers_messages() {
     let app = app(DEMO);
-    let answer = ask(&app, post(MESSAGES, request("auto", false))).await;
+    let answer = ask(&app, post(MESSAGES, request("auto", false).replace("50", "500"))).await;
     let message = answer.json();
     assert_eq!(
         (&message["type"], &message["model"], &message["stop_reason"]),

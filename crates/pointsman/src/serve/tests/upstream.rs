@@ -75,6 +75,7 @@ impl Upstream {
                 "refused" => "http://127.0.0.1:1".to_owned(),
                 behaviour => format!("http://{}/{behaviour}", self.address),
             };
+            // The key is any variable that every environment has.
             let kind = if behaviour.starts_with("claude") {
                 "kind = \"anthropic\"\napi_key_env = \"PATH\""
             } else {
