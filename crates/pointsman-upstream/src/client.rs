@@ -254,7 +254,7 @@ fn read_key(
     let in_header = match provider {
         Provider::Demo | Provider::OpenAi(_) => ApiKey::bearer,
         Provider::Anthropic(_) => ApiKey::x_api_key,
-        Provider::Azure { .. } => ApiKey::api_key,
+        Provider::Azure { .. } => ApiKey::azure,
     };
     match environment(variable).filter(|key| !key.trim().is_empty()) {
         None => Ok(None),

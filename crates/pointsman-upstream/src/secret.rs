@@ -23,7 +23,7 @@ impl ApiKey {
     }
 
     /// A key for Azure's `api-key`, likewise.
-    pub(crate) fn api_key(key: &str) -> Option<Self> {
+    pub(crate) fn azure(key: &str) -> Option<Self> {
         Self::new(HeaderName::from_static("api-key"), key.trim())
     }
 
@@ -54,7 +54,7 @@ mod tests {
         for (in_header, header, value) in [
             (ApiKey::bearer as fn(&str) -> Option<ApiKey>, "authorization", "Bearer sk-planted"),
             (ApiKey::x_api_key, "x-api-key", "sk-planted"),
-            (ApiKey::api_key, "api-key", "sk-planted"),
+            (ApiKey::azure, "api-key", "sk-planted"),
         ] {
             let key = in_header(" sk-planted\n").expect("sendable");
             assert_eq!((key.header().0.as_str(), key.header().1.as_bytes()), (header, value.as_bytes()));

@@ -131,7 +131,7 @@ async fn read(mut body: ReplyBody, name: &ProviderName) -> Result<Vec<u8>, Upstr
 
 /// What is left to do for a stream.
 enum Left {
-    Translate(ReplyBody, StreamTranslator),
+    Translate(ReplyBody, Box<StreamTranslator>),
     Fail(UpstreamError),
     Nothing,
 }
@@ -139,7 +139,7 @@ enum Left {
 /// The stream in the client's dialect. When the provider breaks off, the client is told in its dialect, then the error
 /// is yielded for those who count.
 fn translated_stream(body: ReplyBody, translator: StreamTranslator) -> ReplyBody {
-    stream::unfold(Left::Translate(body, translator), |left| async {
+    stream::unfold(Left::Translate(body, Box::new(translator)), |left| async {
         let (mut body, mut translator) = match left {
             Left::Translate(body, translator) => (body, translator),
             Left::Fail(error) => return Some((Err(error), Left::Nothing)),

@@ -82,7 +82,7 @@ pub(in super::super) fn write_reply(
                 }
             }
             Part::RedactedThinking { data } => {
-                blocks.push(json!({"type": "redacted_thinking", "data": data}))
+                blocks.push(json!({"type": "redacted_thinking", "data": data}));
             }
             Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => {
                 lossy.add(format!("content[{index}]"));

@@ -230,7 +230,7 @@ impl EventWriter {
         match event {
             Event::Start { id, model } => {
                 (self.id, self.model) = (id, model);
-                self.delta(json!({"role": "assistant", "content": ""}), text);
+                self.delta(&json!({"role": "assistant", "content": ""}), text);
             }
             Event::Open(opening) => self.begin(opening, text),
             Event::Delta(delta) => self.more(delta, text),
@@ -240,12 +240,12 @@ impl EventWriter {
                 let finish_reason = finish_reason(stop.reason);
                 let choice =
                     json!({"index": 0, "delta": {}, "logprobs": null, "finish_reason": finish_reason});
-                self.chunk(json!([choice]), None, text);
+                self.chunk(&json!([choice]), None, text);
             }
             Event::End => {
                 if self.form.include_usage {
                     let usage = self.usage.unwrap_or_default();
-                    self.chunk(json!([]), Some(&usage), text);
+                    self.chunk(&json!([]), Some(&usage), text);
                 }
                 *text += "data: [DONE]\n\n";
             }
@@ -263,10 +263,10 @@ impl EventWriter {
                 let function = json!({"name": name, "arguments": ""});
                 let call = json!({"index": self.calls, "id": id, "type": "function", "function": function});
                 self.has_arguments = false;
-                self.delta(json!({"tool_calls": [call]}), text);
+                self.delta(&json!({"tool_calls": [call]}), text);
             }
             Opening::RedactedThinking { data } => {
-                self.delta(json!({"thinking_blocks": [{"type": "redacted_thinking", "data": data}]}), text);
+                self.delta(&json!({"thinking_blocks": [{"type": "redacted_thinking", "data": data}]}), text);
             }
             Opening::Text | Opening::Refusal | Opening::Thinking => {}
         }
@@ -290,7 +290,7 @@ impl EventWriter {
                 json!({"tool_calls": [{"index": self.calls, "function": {"arguments": more}}]})
             }
         };
-        self.delta(delta, text);
+        self.delta(&delta, text);
     }
 
     fn close(&mut self, text: &mut String) {
@@ -298,7 +298,7 @@ impl EventWriter {
             Some(Opening::ToolCall { .. }) => {
                 if !self.has_arguments {
                     let call = json!({"index": self.calls, "function": {"arguments": "{}"}});
-                    self.delta(json!({"tool_calls": [call]}), text);
+                    self.delta(&json!({"tool_calls": [call]}), text);
                 }
                 self.calls += 1;
             }
@@ -306,19 +306,19 @@ impl EventWriter {
                 let (thought, signature) =
                     (std::mem::take(&mut self.thought), std::mem::take(&mut self.signature));
                 if !signature.is_empty() {
-                    self.delta(json!({"thinking_blocks": [signed_block(&thought, &signature)]}), text);
+                    self.delta(&json!({"thinking_blocks": [signed_block(&thought, &signature)]}), text);
                 }
             }
             _ => {}
         }
     }
 
-    fn delta(&self, delta: Value, text: &mut String) {
+    fn delta(&self, delta: &Value, text: &mut String) {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": null});
-        self.chunk(json!([choice]), None, text);
+        self.chunk(&json!([choice]), None, text);
     }
 
-    fn chunk(&self, choices: Value, usage: Option<&Usage>, text: &mut String) {
+    fn chunk(&self, choices: &Value, usage: Option<&Usage>, text: &mut String) {
         let mut chunk: Map<String, Value> = object(json!({
             "id": self.id,
             "object": "chat.completion.chunk",

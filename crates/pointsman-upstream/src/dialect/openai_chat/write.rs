@@ -254,7 +254,7 @@ fn write_part(part: &Part, path: &str, lossy: &mut Lossy, content: &mut Vec<Valu
             content.push(json!({"type": "image_url", "image_url": url}));
         }
         Part::Document { document, title, .. } => {
-            write_document(document, title.as_deref(), path, lossy, content)?
+            write_document(document, title.as_deref(), path, lossy, content)?;
         }
         Part::Refusal { text } => content.push(json!({"type": "refusal", "refusal": text})),
         Part::Thinking { .. } | Part::RedactedThinking { .. } => lossy.add(path),

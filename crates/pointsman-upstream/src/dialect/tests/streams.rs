@@ -60,10 +60,10 @@ fn added_up(events: Vec<Event>) -> Option<Completion> {
             Event::Open(Opening::Text) => whole.parts.push(Part::text("")),
             Event::Open(Opening::Refusal) => whole.parts.push(Part::Refusal { text: String::new() }),
             Event::Open(Opening::Thinking) => {
-                whole.parts.push(Part::Thinking { text: String::new(), signature: None })
+                whole.parts.push(Part::Thinking { text: String::new(), signature: None });
             }
             Event::Open(Opening::RedactedThinking { data }) => {
-                whole.parts.push(Part::RedactedThinking { data })
+                whole.parts.push(Part::RedactedThinking { data });
             }
             Event::Open(Opening::ToolCall { id, name }) => {
                 whole.parts.push(Part::ToolCall { id, name, arguments: String::new(), cache: None });
@@ -74,7 +74,7 @@ fn added_up(events: Vec<Event>) -> Option<Completion> {
                     Part::Text { text, .. } | Part::Thinking { text, .. } | Part::Refusal { text },
                 ) => *text += &more,
                 (Delta::Signature(more), Part::Thinking { signature, .. }) => {
-                    *signature.get_or_insert_default() += &more
+                    *signature.get_or_insert_default() += &more;
                 }
                 (Delta::Arguments(more), Part::ToolCall { arguments, .. }) => *arguments += &more,
                 (delta, part) => panic!("{delta:?} for {part:?}"),
