@@ -34,6 +34,10 @@ unused:
 test:
     cargo test --workspace --locked
 
+# Property tests with many cases of their own
+test-random:
+    PROPTEST_RNG_SEED="$(date +%s)" PROPTEST_CASES=3000 cargo test --workspace --locked
+
 # Tests with the official clients, in a virtual environment of their own
 test-clients: _venv
     cargo build --release --locked
