@@ -51,22 +51,23 @@ fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
     (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
 }
 
-fn normalised(x: &[f64], epsilon: f64) -> Vec<f64> {
+/// Mean of a row, and what its norm multiplies distances from it by.
+fn mean_and_slope(x: &[f64], epsilon: f64) -> (f64, f64) {
     let n = x.len() as f64;
     let mean = x.iter().sum::<f64>() / n;
     let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-    x.iter().map(|v| (v - mean) / (variance + epsilon).sqrt()).collect()
+    (mean, (variance + epsilon).sqrt().recip())
+}
+
+fn normalised(x: &[f64], epsilon: f64) -> Vec<f64> {
+    let (mean, slope) = mean_and_slope(x, epsilon);
+    x.iter().map(|v| (v - mean) * slope).collect()
 }
 
 /// The largest slope of the norm of a row of `n`, at least 1. A rounding error of the mean grows by it, and that of a gradient by
 /// its square: rows of nearly equal values are badly conditioned whatever computes them.
 fn steepness(x: &[f64], n: usize, epsilon: f64) -> f64 {
-    let slope = |row: &[f64]| {
-        let mean = row.iter().sum::<f64>() / n as f64;
-        let variance = row.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
-        (variance + epsilon).sqrt().recip()
-    };
-    x.chunks(n).map(slope).fold(1.0, f64::max)
+    x.chunks(n).map(|row| mean_and_slope(row, epsilon).1).fold(1.0, f64::max)
 }
 
 fn softmax_of(x: &[f64], scale: f64) -> Vec<f64> {
