@@ -23,6 +23,7 @@ mod rows;
 pub mod schedule;
 mod scores;
 mod side;
+mod soup;
 mod train;
 
 pub use backbone::Backbone;

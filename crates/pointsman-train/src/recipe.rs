@@ -166,6 +166,10 @@ pub struct AugmentRecipe {
 pub struct FitRecipe {
     /// Passes over the training split.
     pub epochs: usize,
+    /// Fits from one start with orders, variations and dropout of their own, whose weights are averaged: a uniform model
+    /// soup (Wortsman et al. 2022, arXiv 2203.05482), which costs training time and nothing afterwards.
+    #[serde(default = "one_usize")]
+    pub runs: usize,
     /// Rows per step.
     pub batch: usize,
     /// Highest learning rate of the top of the encoder.
@@ -211,6 +215,10 @@ pub struct FitRecipe {
     /// Steps between checkpoints.
     #[serde(default = "checkpoint_steps")]
     pub checkpoint_every: usize,
+}
+
+fn one_usize() -> usize {
+    1
 }
 
 fn task_column() -> String {
@@ -304,6 +312,7 @@ impl Recipe {
         let counts = [
             ("window", self.window, 16),
             ("fit.epochs", self.fit.epochs, 1),
+            ("fit.runs", self.fit.runs, 1),
             ("fit.batch", self.fit.batch, 1),
         ];
         for (key, count, least) in counts {
@@ -406,6 +415,7 @@ mod tests {
     fn mistakes_are_named() {
         for (wrong, message) in [
             (SMALL.replace("epochs = 1", "epochs = 0"), "`fit.epochs` is 0"),
+            (SMALL.replace("epochs = 1", "epochs = 1\nruns = 0"), "`fit.runs` is 0"),
             (
                 SMALL.replace("[fit]", "[augment]\ncase = 0.1\n[fit]\nfrozen = true"),
                 "`augment` cannot vary it",

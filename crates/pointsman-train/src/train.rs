@@ -14,7 +14,6 @@ use toml::{Table, Value};
 
 use crate::backbone::Backbone;
 use crate::calibrate;
-use crate::checkpoint::Checkpoint;
 use crate::corpus::{Corpus, Example, Split};
 use crate::embeddings;
 use crate::error::TrainError;
@@ -24,6 +23,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::scores::{self, Output, Rounding, Scores};
 use crate::side::Side;
+use crate::soup;
 
 /// What a run works with.
 #[derive(Debug)]
@@ -71,15 +71,14 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         return Err(TrainError::Data { message: "no row is on the training side of the split".to_owned() });
     }
     let new = |backbone| Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device);
-    let mut network = if recipe.fit.frozen {
-        let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
-        let (backbone, hash) = backbone.as_served(!measured)?;
-        let network = new(&backbone)?;
-        embeddings::of_sides(&network, &hash, &mut sides, training.checkpoints, progress)?;
-        network
-    } else {
-        new(backbone)?
-    };
+    let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
+    let served = recipe.fit.frozen.then(|| backbone.as_served(!measured)).transpose()?;
+    let start = served.as_ref().map_or(*backbone, |(backbone, _)| backbone);
+    let fresh = || new(start);
+    let mut network = fresh()?;
+    if let Some((_, hash)) = &served {
+        embeddings::of_sides(&network, hash, &mut sides, training.checkpoints, progress)?;
+    }
     let [train, dev, test] = &sides;
     let fit = Fit {
         recipe,
@@ -89,10 +88,9 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         others: train.rows.iter().map(|example| example.prompt.subject()).collect(),
         device: training.device,
         embeddings: train.pooled.as_ref(),
-        checkpoints: training.checkpoints,
-        run: &fingerprint(training),
+        fingerprint: &fingerprint(training),
     };
-    fit.run(&mut network, progress)?;
+    soup::fit(&fit, training.checkpoints, &mut network, fresh, progress)?;
 
     let weights = network.weights();
     let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
@@ -106,7 +104,7 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test.outputs(&network)?));
     let card = card(training, vocabulary, calibration, &bytes, (&dev, &test, &rounding))?;
     write(training, &card, &bytes)?;
-    Checkpoint::remove(training.checkpoints)?;
+    soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
 }
 
