@@ -26,7 +26,7 @@ pub(crate) struct Fit<'a> {
     /// Their texts, to draw earlier exchanges from.
     pub(crate) others: Vec<&'a str>,
     pub(crate) device: &'a Device,
-    /// Pooled representations of the examples (rows, hidden), if the encoder is frozen.
+    /// Pooled representations of the examples (rows, width), if the encoder is frozen.
     pub(crate) embeddings: Option<&'a Tensor>,
     /// Fingerprint of recipe and data.
     pub(crate) fingerprint: &'a str,

@@ -163,6 +163,7 @@ fn card(
         window: recipe.window,
         encoder: backbone.config,
         pooling: Pooling::Mean,
+        difficulty_layers: backbone.difficulty_layers.clone(),
         vocabulary,
         calibration,
         scripts: recipe.scripts.clone(),

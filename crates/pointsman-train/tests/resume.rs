@@ -101,14 +101,14 @@ fn backbone() -> Backbone {
     };
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    Model::new(&config, 2, &vb).expect("the variables have the shapes it asks for");
+    Model::new(&config, 2, &[2], &vb).expect("the variables have the shapes it asks for");
     let variables = variables.data().lock().expect("not poisoned");
     let tensors = variables
         .iter()
         .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
         .map(|(name, variable)| (name.clone(), noise(name, variable)))
         .collect();
-    Backbone { config, tokenizer: tokenizer(), tensors }
+    Backbone { config, tokenizer: tokenizer(), difficulty_layers: vec![2], tensors }
 }
 
 /// Numbers that only depend on the name (the linear congruential generator of Numerical Recipes).
