@@ -33,6 +33,8 @@ pub struct AbilityCalibration {
 pub struct Placement {
     /// On the ability scale.
     pub ability: Ability,
+    /// Its standard error.
+    pub ability_sd: f32,
     /// As a share of the reference pool.
     pub difficulty: Difficulty,
     /// In four steps.
@@ -79,7 +81,7 @@ impl Calibration {
         let band = difficulty.band();
         let (low, high) = edges(band);
         let mass = normal_cdf((high - mean) / residual_sd) - normal_cdf((low - mean) / residual_sd);
-        Placement { ability, difficulty, band, band_confidence: mass as f32 }
+        Placement { ability, ability_sd: residual_sd as f32, difficulty, band, band_confidence: mass as f32 }
     }
 }
 

@@ -196,7 +196,7 @@ proptest! {
     #[test]
     fn the_matrix_is_what_is_decided(written in any_written()) {
         let policy = written.policy();
-        for row in policy.auto().matrix().tasks {
+        for row in policy.auto().matrix(0.0).tasks {
             for cell in row.cells {
                 let labels = Labels { task: row.task.clone(), ..labels("chat", cell.band.unwrap()) };
                 let decision = policy.auto().decide(
