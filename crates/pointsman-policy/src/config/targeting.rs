@@ -176,7 +176,7 @@ impl<'a> Targeting<'a> {
         let span = raw.map_or(place.clone(), |raw| raw.name.span());
         let key = raw.map_or("policy.mode", |raw| raw.path.as_str());
         if !able {
-            let message = format!("mode `target` never chooses `{name}`: how able it is is not known");
+            let message = format!("mode `target` never chooses `{name}`: its ability is not known");
             diagnostics.warning(span, key, message).help(
                 "say what it is like, `like = \"gpt-4o-mini\"`, or measure it with `pointsman calibrate`",
             );
@@ -206,15 +206,27 @@ fn like(
     match abilities.find(name) {
         Some((listed_as, ability)) => Some((listed_as.clone(), ability.of_one_like_it())),
         None => {
-            let known = abilities.models.keys().map(ModelName::as_str);
             let path = format!("{}.like", model.path);
             let message = format!("nothing is known of a model `{name}`");
-            let found = diagnostics.error(written.span(), path, message);
-            match abilities.nearest(name) {
-                Some(meant) => found.help(format!("did you mean `{meant}`?")),
-                None => found.suggest(name, known, "models with known abilities"),
-            }
+            diagnostics.error(written.span(), path, message).help(match abilities.nearest(name) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => name_some(abilities),
+            });
             None
+        }
+    }
+}
+
+/// Models of known ability, for a message: all of a few, else the first with their number.
+fn name_some(abilities: &Abilities) -> String {
+    const FEW: usize = 12;
+    let names: Vec<&str> = abilities.models.keys().map(ModelName::as_str).collect();
+    match names.as_slice() {
+        [] => "the file of abilities lists no model".to_owned(),
+        few if few.len() <= FEW => format!("models of known ability: {}", few.join(", ")),
+        many => {
+            let (first, count) = (many[..FEW].join(", "), many.len());
+            format!("the file of abilities lists {count} models, such as {first}")
         }
     }
 }

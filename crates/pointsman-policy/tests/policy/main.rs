@@ -5,6 +5,7 @@
 mod decisions;
 mod messages;
 mod precedence;
+mod target;
 mod views;
 
 use std::sync::Arc;
