@@ -31,7 +31,7 @@ pub(super) fn check(table: &Table, places: &Places, diagnostics: &mut Diagnostic
     }
     match table.target() {
         Some(target) => {
-            check_target(&matrix, &target.rule().0, place("default"), key("default"), diagnostics)
+            check_target(&matrix, &target.rule().0, place("default"), key("default"), diagnostics);
         }
         None => check_default(&matrix, place("default"), key("default"), diagnostics),
     }
