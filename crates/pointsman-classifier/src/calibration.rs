@@ -127,7 +127,7 @@ mod tests {
         let place = |raw| Calibration { ability, ..Calibration::default() }.place(raw);
         let middle = place(0.5);
         assert_eq!((middle.ability, middle.difficulty.value()), (Ability(0.0), 0.5));
-        assert_eq!(middle.band, Band::Hard);
+        assert_eq!((middle.band, middle.ability_sd), (Band::Hard, 0.5));
         // Φ(1.2965 / 0.5) − Φ(0), with 1.2965 = ln 3 / κ.
         assert!((middle.band_confidence - 0.495_244).abs() < 1e-4, "{}", middle.band_confidence);
         assert_eq!((place(-3.0).band, place(4.0).band), (Band::Easy, Band::Expert));
