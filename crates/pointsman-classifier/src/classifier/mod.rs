@@ -101,6 +101,7 @@ impl Classifier {
             task_scores,
             difficulty: placement.difficulty,
             ability: placement.ability,
+            ability_sd: placement.ability_sd,
             band: placement.band,
             band_confidence: placement.band_confidence,
             abstained: prompt.abstained.or(unsure),

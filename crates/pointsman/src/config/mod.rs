@@ -1,8 +1,9 @@
 //! `pointsman.toml`: found, read, checked.
 //!
 //! The sections `[server]`, `[classifier]` and `[providers]` are read here, those about routing by the policy crate, which
-//! needs to know the classifier's vocabulary and the providers first.
+//! needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
+mod abilities;
 mod classifier;
 mod providers;
 mod reading;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
-use pointsman_policy::Policy;
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
+use pointsman_policy::{Abilities, Policy};
 use pointsman_upstream::Provider;
 
 pub(crate) use classifier::ClassifierConfig;
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) classifier: ClassifierConfig,
     /// `[providers]` and those that are built in.
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
+    /// How able models are, by `[policy]`.
+    pub(crate) abilities: Arc<Abilities>,
 }
 
 impl Config {
@@ -67,7 +70,9 @@ impl Config {
         let server = ServerConfig::read(&document, &mut diagnostics);
         let classifier = ClassifierConfig::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
-        let config = Self { warnings: diagnostics.clone(), source, server, classifier, providers };
+        let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
+        let warnings = diagnostics.clone();
+        let config = Self { warnings, source, server, classifier, providers, abilities };
         (config, diagnostics)
     }
 
@@ -97,6 +102,7 @@ impl Config {
         let known = Known {
             vocabulary: Arc::new(vocabulary.clone()),
             providers: self.providers.keys().cloned().collect(),
+            abilities: Arc::clone(&self.abilities),
         };
         let (policy, found) = Policy::read(&document, &known);
         let mut diagnostics = self.warnings.clone();

@@ -185,3 +185,31 @@ fn files_that_are_not_there_or_wrong_are_errors_with_their_name() {
     let error = format!("{:#}", config.policy(&Vocabulary::standard()).expect_err("wrong"));
     assert!(error.contains("bad.toml:2:8"), "{error}");
 }
+
+#[test]
+fn abilities_are_read_beside_the_file_or_as_shipped() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let read = |named: &str| {
+        let source = Source::new(
+            folder.path().join("pointsman.toml").display().to_string(),
+            format!("[policy]\nmode = \"target\"\nabilities = \"{named}\"\n"),
+        );
+        let (config, diagnostics) = Config::read(source);
+        let said: Vec<String> = diagnostics
+            .into_sorted()
+            .iter()
+            .map(|found| format!("{}:{}", found.line, found.message))
+            .collect();
+        (config.abilities, said.join("\n"))
+    };
+    let own = Abilities { date: "2000-01-01".to_owned(), ..Abilities::shipped() };
+    std::fs::write(folder.path().join("own.toml"), own.to_toml()).expect("written");
+    let (abilities, said) = read("own.toml");
+    assert_eq!((abilities.as_ref(), said.as_str()), (&own, ""));
+    let (abilities, said) = read("none.toml");
+    assert_eq!(*abilities, Abilities::shipped());
+    assert!(said.starts_with("3:") && said.contains("none.toml cannot be read"), "{said}");
+    std::fs::write(folder.path().join("bad.toml"), "version = 1\n").expect("written");
+    let (_, said) = read("bad.toml");
+    assert!(said.starts_with("3:") && said.contains("bad.toml:1:11: error"), "{said}");
+}

@@ -68,7 +68,8 @@ impl Routed<'_> {
                 labels.task, labels.task_confidence, labels.band
             ),
         };
-        format!("{judged}; row `{}` chose `{}`.", decision.rule, decision.model)
+        let what = if decision.candidates.is_empty() { "row" } else { "rule" };
+        format!("{judged}; {what} `{}` chose `{}`.", decision.rule, decision.model)
     }
 
     /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, or one of its

@@ -46,6 +46,7 @@ fn label(prompt: &Prompt) -> Labels {
         task_confidence: 0.9,
         difficulty,
         ability: difficulty.ability(),
+        ability_sd: 0.5,
         band: difficulty.band(),
         band_confidence: 0.8,
         abstained: prompt.is_blank().then_some(AbstainReason::Empty),
