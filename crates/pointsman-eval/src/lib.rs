@@ -5,7 +5,9 @@
 //! prompts to labels, so everything here can be tested without a model.
 
 pub mod dataset;
+pub mod linear;
 pub mod metrics;
 pub mod perturb;
 pub mod report;
+pub mod routing;
 pub mod tasks;
