@@ -4,6 +4,7 @@
 //! [`Table::decide`] answers; [`Table::matrix`] and [`Table::explain`] show why. Everything here is pure: no IO, no
 //! clock, no randomness, so a decision that was recorded can be taken again, bit for bit.
 
+mod abilities;
 pub mod config;
 mod decide;
 mod explain;
@@ -14,6 +15,7 @@ mod selector;
 mod state;
 mod table;
 
+pub use abilities::{Abilities, AbilitiesError, Discrimination, Estimate, LIKE_SD, ModelAbility};
 pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};
 pub use matrix::{Cell, Matrix, MatrixRow};
 pub use model::{Capabilities, Model, Models, Price};
