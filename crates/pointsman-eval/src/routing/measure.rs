@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hull;
 use super::sweep::{Curve, Point, between, fraction};
+use super::{Frame, hull};
 
 /// A figure of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,23 +30,6 @@ pub enum Measure {
     SavedAtEqual,
     /// The same at 95 % of its quality.
     SavedAt95,
-}
-
-/// What curves are compared with: the single models.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// The cheapest model always.
-    pub weak: Point,
-    /// The best model always.
-    pub strong: Point,
-    /// Lowest and highest cost of a single model.
-    pub costs: (f64, f64),
-    /// AIQ of the best static mix.
-    pub mixed: f64,
-    /// Whether there are two models, so that a share of strong answers has a meaning.
-    pub pair: bool,
-    /// Whether costs are known.
-    pub priced: bool,
 }
 
 impl Measure {
@@ -181,7 +164,15 @@ mod tests {
 
     fn frame() -> Frame {
         let (weak, strong) = (point(0.0, 0.4, 1.0), point(1.0, 0.8, 5.0));
-        Frame { weak, strong, costs: (1.0, 5.0), mixed: 0.6, pair: true, priced: true }
+        Frame {
+            weak,
+            strong,
+            costs: (1.0, 5.0),
+            mixed: 0.6,
+            pair: true,
+            priced: true,
+            models: vec![weak, strong],
+        }
     }
 
     /// Half of the gap at a fifth of the calls, more than all of it at 0.6.
