@@ -34,6 +34,10 @@ pub enum RowErrorKind {
     NoPrompt,
     /// A key whose value is of the wrong type, or a label that is no label name.
     BadValue,
+    /// A row of outcomes without any.
+    NoOutcome,
+    /// A row that contradicts an earlier one of the same `id`.
+    Conflict,
 }
 
 impl RowErrorKind {
@@ -45,6 +49,8 @@ impl RowErrorKind {
             Self::MalformedJson => "malformed_json",
             Self::NoPrompt => "no_prompt",
             Self::BadValue => "bad_value",
+            Self::NoOutcome => "no_outcome",
+            Self::Conflict => "conflict",
         }
     }
 }
@@ -55,7 +61,8 @@ impl fmt::Display for RowErrorKind {
     }
 }
 
-type Fault = (RowErrorKind, String);
+/// What is wrong with a row whose line is known to the caller.
+pub(crate) type Fault = (RowErrorKind, String);
 
 pub(super) fn parse(bytes: &[u8], line: usize, mapping: Option<&Mapping>) -> Result<Item, RowError> {
     let mut id = None;
@@ -68,13 +75,7 @@ fn item(
     mapping: Option<&Mapping>,
     id: &mut Option<String>,
 ) -> Result<Item, Fault> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("not UTF-8 from byte {} of the line on", error.valid_up_to() + 1);
-        (RowErrorKind::InvalidUtf8, message)
-    })?;
-    let row: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-        (RowErrorKind::MalformedJson, format!("not a JSON object: {}", without_line(&error)))
-    })?;
+    let row = object(bytes)?;
     *id = read_id(&row)?;
     let (task, accepted) = match mapping {
         Some(mapping) => mapped_labels(&row, mapping)?,
@@ -90,6 +91,17 @@ fn item(
         language: owned("language")?,
         source: owned("source")?.or(owned("batch")?).or(mapping.map_or(Ok(None), |m| owned(&m.field))?),
         split: owned("split")?,
+    })
+}
+
+/// The row as a JSON object.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("not UTF-8 from byte {} of the line on", error.valid_up_to() + 1);
+        (RowErrorKind::InvalidUtf8, message)
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        (RowErrorKind::MalformedJson, format!("not a JSON object: {}", without_line(&error)))
     })
 }
 
@@ -126,7 +138,8 @@ fn without_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
+/// The row's `id` as text.
+pub(crate) fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
     match row.get("id") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),
@@ -135,7 +148,8 @@ fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
     }
 }
 
-fn prompt(row: &Map<String, Value>) -> Result<Prompt, Fault> {
+/// The prompt of `messages`, else of `text`.
+pub(crate) fn prompt(row: &Map<String, Value>) -> Result<Prompt, Fault> {
     match (row.get("messages"), row.get("text")) {
         (Some(Value::Array(messages)), _) => {
             messages.iter().map(turn).collect::<Result<_, _>>().map(Prompt::from_turns)
@@ -163,7 +177,8 @@ fn turn(message: &Value) -> Result<Turn, Fault> {
     Ok(Turn { role, text })
 }
 
-fn string<'r>(row: &'r Map<String, Value>, key: &str) -> Result<Option<&'r str>, Fault> {
+/// The text under `key`; `null` is as good as absent.
+pub(crate) fn string<'r>(row: &'r Map<String, Value>, key: &str) -> Result<Option<&'r str>, Fault> {
     match row.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -185,7 +200,8 @@ fn label(key: &str, name: &str) -> Result<Task, Fault> {
     Task::new(name).map_err(|error| (RowErrorKind::BadValue, format!("`{key}`: {error}")))
 }
 
-fn bad(key: &str, wanted: &str) -> Fault {
+/// A value of the wrong type.
+pub(crate) fn bad(key: &str, wanted: &str) -> Fault {
     (RowErrorKind::BadValue, format!("`{key}` must be {wanted}"))
 }
 
