@@ -10,6 +10,7 @@ pub mod batches;
 pub mod calibrate;
 mod checkpoint;
 pub mod corpus;
+pub mod difficulty;
 mod embeddings;
 mod error;
 mod fit;

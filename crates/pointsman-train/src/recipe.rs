@@ -38,6 +38,9 @@ pub struct Recipe {
     /// Where difficulty comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeSource>,
+    /// How the difficulty head is fitted afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<DifficultyRecipe>,
     /// How rows that state no split are split.
     #[serde(default)]
     pub split: SplitRecipe,
@@ -122,6 +125,17 @@ pub struct OutcomeSource {
     /// Weight of each row in the difficulty loss.
     #[serde(default = "one")]
     pub weight: f32,
+}
+
+/// How the difficulty head is fitted once the encoder is done: to the difficulties that an item-response model finds in
+/// measured outcomes. Without it the head learns beside the task head, from [`Recipe::outcomes`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifficultyRecipe {
+    /// Files of outcomes, each as in [`TaskSource::files`].
+    pub outcomes: Vec<String>,
+    /// The pooled layers that the head reads, ascending, 0 for the embeddings; the last must be the encoder's last.
+    pub layers: Vec<usize>,
 }
 
 /// How rows that state no split are divided.

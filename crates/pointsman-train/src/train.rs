@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, FileHash, FileHashes,
-    Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
+    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, FileHash,
+    FileHashes, Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -15,6 +16,7 @@ use toml::{Table, Value};
 use crate::backbone::Backbone;
 use crate::calibrate;
 use crate::corpus::{Corpus, Example, Split};
+use crate::difficulty::{DifficultyItems, Refit, with_head};
 use crate::embeddings;
 use crate::error::TrainError;
 use crate::fit::Fit;
@@ -34,6 +36,8 @@ pub struct Training<'a> {
     pub backbone: &'a Backbone,
     /// What to learn from.
     pub corpus: &'a Corpus,
+    /// What the difficulty head is fitted to afterwards, if the recipe says so.
+    pub difficulty: Option<&'a DifficultyItems>,
     /// Folder in which the model's folder is made.
     pub out: &'a Path,
     /// Folder of the checkpoint.
@@ -102,7 +106,29 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     let rounding = Rounding::between(&unrounded, &dev_outputs);
     let (dev, test) =
         (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test.outputs(&network)?));
-    let card = card(training, vocabulary, calibration, &bytes, (&dev, &test, &rounding))?;
+    let scores = [
+        ("dev".to_owned(), Value::Table(scores_table(&dev))),
+        ("test".to_owned(), Value::Table(scores_table(&test))),
+        ("quantization".to_owned(), Value::Table(rounding_table(&rounding))),
+    ];
+    let mut card = card(training, vocabulary, calibration, Table::from_iter(scores))?;
+    let bytes = match (training.difficulty, &recipe.difficulty) {
+        (Some(items), Some(difficulty)) => {
+            let vb = VarBuilder::from_tensors(read_back(&bytes)?, DType::F32, training.device);
+            let refit = Refit {
+                encoder: &Encoder::new(&backbone.config, &vb)?,
+                tokenizer: &tokenizer,
+                device: training.device,
+                layers: &difficulty.layers,
+                seed: recipe.seed,
+            };
+            let head = refit.run(items, progress)?;
+            refit.note(items, &head, &mut card);
+            with_head(&bytes, &head)?
+        }
+        _ => bytes,
+    };
+    card.files = FileHashes::of(&bytes, &backbone.tokenizer);
     write(training, &card, &bytes)?;
     soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
@@ -115,6 +141,8 @@ fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
 /// Tells runs apart whose checkpoints must not be mixed.
 fn fingerprint(training: &Training<'_>) -> String {
     let Training { recipe, backbone, corpus, .. } = training;
+    // What is fitted after the encoder changes none of its steps.
+    let recipe = Recipe { difficulty: None, ..(*recipe).clone() };
     let mut text = format!("{recipe:?}\n{:?}\n{}", backbone.config, FileHash::of(&backbone.tokenizer));
     for example in &corpus.examples {
         text += &format!("\n{} {:?} {:?} {:?}", example.id, example.split, example.task, example.difficulty);
@@ -149,8 +177,7 @@ fn card(
     training: &Training<'_>,
     vocabulary: Vocabulary,
     calibration: Calibration,
-    weights: &[u8],
-    (dev, test, rounding): (&Scores, &Scores, &Rounding),
+    scores: Table,
 ) -> Result<Card, TrainError> {
     let Training { recipe, backbone, corpus, .. } = training;
     let table = |message: toml::ser::Error| TrainError::Data { message: message.to_string() };
@@ -173,14 +200,10 @@ fn card(
             licence: recipe.backbone.licence.clone(),
             attribution: recipe.backbone.attribution.clone(),
         },
-        files: FileHashes::of(weights, &backbone.tokenizer),
+        files: FileHashes::of(&[], &backbone.tokenizer),
         recipe: Table::try_from(recipe).map_err(table)?,
         data: data_table(corpus),
-        scores: Table::from_iter([
-            ("dev".to_owned(), Value::Table(scores_table(dev))),
-            ("test".to_owned(), Value::Table(scores_table(test))),
-            ("quantization".to_owned(), Value::Table(rounding_table(rounding))),
-        ]),
+        scores,
     })
 }
 
@@ -195,7 +218,7 @@ fn data_table(corpus: &Corpus) -> Table {
     ])
 }
 
-fn rounded(value: f64) -> Value {
+pub(crate) fn rounded(value: f64) -> Value {
     Value::Float((value * 1e4).round() / 1e4)
 }
 

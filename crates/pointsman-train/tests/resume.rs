@@ -168,6 +168,7 @@ fn run(folder: &Path, recipe: &Recipe, checkpoints: &Path, progress: &mut Kill) 
         recipe,
         backbone: &backbone(),
         corpus: &corpus,
+        difficulty: None,
         out: folder,
         checkpoints,
         device: &Device::Cpu,

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pointsman_classifier::{DeviceChoice, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
+use pointsman_train::difficulty::DifficultyItems;
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Rounding, Scores, Step, TrainError, Trained, Training, train};
 use serde_json::json;
@@ -41,7 +42,10 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
     }
     let checkpoints =
         args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
+    let items = recipe.difficulty.as_ref().map(|recipe| DifficultyItems::read(recipe, args.data.as_deref()));
+    let items = items.transpose()?;
     let training = Training {
+        difficulty: items.as_ref(),
         recipe: &recipe,
         backbone: &backbone,
         corpus: &corpus,
