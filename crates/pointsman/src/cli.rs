@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use pointsman_eval::routing::published::Format;
 
 /// Local, neutral, learned model router.
 ///
@@ -118,6 +119,10 @@ pub(crate) struct TrainArgs {
 pub(crate) enum EvalCommand {
     /// How good the task labels are
     Tasks(EvalTasksArgs),
+    /// What routing by the classifier would have cost and been worth, beside controls
+    Routing(EvalRoutingArgs),
+    /// How well difficulty foretells who fails
+    Difficulty(EvalDifficultyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +151,59 @@ pub(crate) struct EvalTasksArgs {
     /// Seed of the bootstrap and of the perturbations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+/// Outcomes to evaluate on.
+#[derive(Debug, Args)]
+pub(crate) struct OutcomesArgs {
+    /// Prompts with the outcomes of models, gzipped or not
+    #[arg(long, short, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// How they are written: auto, pointsman, routellm, routerbench or routerarena
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
+    /// Sources to use only: a name, or what comes before its first `/`
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) source: Vec<String>,
+    /// Folder of `pointsman fit` or `calibrate` with abilities.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibration: Option<PathBuf>,
+    /// Folder for report.json, items.csv and index.html
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Seed of the bootstrap, the split and the folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalRoutingArgs {
+    #[command(flatten)]
+    pub(crate) outcomes: OutcomesArgs,
+    /// The dear model of a pair
+    #[arg(long, value_name = "MODEL", requires = "weak", required_unless_present = "models")]
+    pub(crate) strong: Option<String>,
+    /// The cheap model of a pair
+    #[arg(long, value_name = "MODEL", requires = "strong")]
+    pub(crate) weak: Option<String>,
+    /// More than two models, separated by commas
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', conflicts_with_all = ["strong", "weak"])]
+    pub(crate) models: Vec<String>,
+    /// Fit a head to the outcomes of this many prompts, and evaluate on the rest
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) adapt: usize,
+    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "score"}; higher = to the stronger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalDifficultyArgs {
+    #[command(flatten)]
+    pub(crate) outcomes: OutcomesArgs,
+    /// Item difficulties of `pointsman fit` (items.jsonl) to compare with, instead of the share of models that fail
+    #[arg(long, value_name = "FILE")]
+    pub(crate) items: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,12 +7,14 @@
 mod cholesky;
 mod design;
 mod logistic;
+mod radial;
 mod ridge;
 mod validation;
 
 pub use cholesky::Cholesky;
 pub use design::Design;
 pub use logistic::{logistic, logistic_by_validation, sigmoid};
+pub use radial::Radial;
 pub use ridge::{ridge, ridge_by_validation};
 pub use validation::{Chosen, Validation, folds};
 

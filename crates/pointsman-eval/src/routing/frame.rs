@@ -8,7 +8,7 @@ use super::{Answers, hull};
 pub struct Frame {
     /// Always the cheapest model; of a pair the first.
     pub weak: Point,
-    /// Always the best model; of a pair the second.
+    /// Always the best model, the cheaper of equals; of a pair the second.
     pub strong: Point,
     /// Lowest and highest mean cost of a model.
     pub costs: (f64, f64),
@@ -33,7 +33,8 @@ impl Frame {
             (weak, Point { share: 1.0, ..strong })
         } else {
             let cheapest = models.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
-            let best = models.iter().max_by(|a, b| a.quality.total_cmp(&b.quality));
+            let best =
+                models.iter().max_by(|a, b| a.quality.total_cmp(&b.quality).then(b.cost.total_cmp(&a.cost)));
             let strong = best.map(|point| Point { share: 1.0, ..*point });
             (cheapest.copied().unwrap_or_default(), strong.unwrap_or_default())
         };

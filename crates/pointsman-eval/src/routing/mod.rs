@@ -7,14 +7,20 @@
 mod answers;
 pub mod controls;
 mod frame;
+mod head;
 pub mod hull;
+mod lineup;
 mod measure;
 pub mod published;
+mod report;
 mod study;
 mod sweep;
 
 pub use answers::{Answers, Spent};
 pub use frame::Frame;
+pub use head::{Head, Reading, split};
+pub use lineup::{Lineup, Prompts, worth};
 pub use measure::{Measure, arena_score};
+pub use report::{RoutingProvenance, RoutingReport};
 pub use study::{LENGTH, ModelReport, POINTS, Role, Router, RouterReport, StudyReport};
 pub use sweep::{Curve, Point, Sweep};

@@ -262,8 +262,8 @@ mod tests {
             router("oracle", &answers, &answers.gains()),
             router("none", &answers, &[0.0; 400]),
         ];
-        let report = StudyReport::new(&answers, &routers, 200, 7);
-        assert_eq!(report, StudyReport::new(&answers, &routers, 200, 7));
+        let report = StudyReport::new(&answers, &routers, 60, 7);
+        assert_eq!(report, StudyReport::new(&answers, &routers, 60, 7));
         let apgr = |name: &str| report.router(name).expect("there").figures[&Measure::Apgr];
         let chance = apgr(LENGTH);
         assert!(chance.low < 0.5 && 0.5 < chance.high && chance.high - chance.low < 0.5, "{chance:?}");

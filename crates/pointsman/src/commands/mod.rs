@@ -43,7 +43,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Check => check::run(&cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
-        Command::Eval(EvalCommand::Tasks(args)) => eval::tasks(args, &cli.global),
+        Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
+        Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
+        Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),
         Command::Data(command) => data::run(command, &cli.global),
     }
 }
