@@ -84,7 +84,8 @@ fn labels_are_read_from_the_embedding() {
     let embedded = classifier.embed(&prompts()).expect("embeds");
     for (prompt, labels) in embedded.iter().zip(classifier.classify(&prompts()).expect("classifies")) {
         assert_eq!(prompt.labels, labels);
-        let pooled = Tensor::new(&[prompt.embedding.as_slice()], &Device::Cpu).expect("a row");
+        let width = classifier.model().width();
+        let pooled = Tensor::from_slice(&prompt.embedding, (1, width), &Device::Cpu).expect("a row");
         let raw = classifier.model().heads(&pooled).expect("heads").ability.to_vec1::<f32>().expect("one")[0];
         assert!((calibration.place(raw).ability.0 - labels.ability.0).abs() < 1e-5);
     }
