@@ -5,8 +5,10 @@
 //! answered which prompts. The classifier is a function from
 //! prompts to labels, so everything here can be tested without a model.
 
+pub mod adapt;
 pub mod dataset;
 pub mod difficulty;
+pub mod irt;
 pub mod linear;
 pub mod metrics;
 pub mod outcomes;

@@ -124,7 +124,7 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
             };
             let head = refit.run(items, progress)?;
             refit.note(items, &head, &mut card);
-            with_head(&bytes, &head)?
+            with_head(&bytes, &head.model)?
         }
         _ => bytes,
     };

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Explain(PromptArgs),
     /// Train a classifier from a recipe
     Train(TrainArgs),
+    /// Fit abilities and difficulty to outcomes of your own
+    Calibrate(CalibrateArgs),
     /// Measure a classifier on labelled data
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -110,6 +112,25 @@ pub(crate) struct TrainArgs {
     /// Folder for checkpoints; a run that was cut short goes on from there [default: OUT/NAME.checkpoint]
     #[arg(long, value_name = "DIR")]
     pub(crate) checkpoints: Option<PathBuf>,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    /// JSON lines of {"id", "text" or "messages", "model", "correct" or "score"}, or with many models a row; also gzipped
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) outcomes: Vec<PathBuf>,
+    /// Folder for abilities.toml, calibration.json and, if the difficulty head changes, the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Decides which prompts are held out
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Date of the abilities [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
     /// Threads for tokenising and arithmetic [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,

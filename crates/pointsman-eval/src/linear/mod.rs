@@ -6,6 +6,7 @@
 
 mod cholesky;
 mod design;
+mod head;
 mod logistic;
 mod radial;
 mod ridge;
@@ -13,6 +14,7 @@ mod validation;
 
 pub use cholesky::Cholesky;
 pub use design::Design;
+pub use head::{HeadFit, Target, fit_head};
 pub use logistic::{logistic, logistic_by_validation, sigmoid};
 pub use radial::Radial;
 pub use ridge::{ridge, ridge_by_validation};

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use pointsman_domain::Prompt;
 use pointsman_eval::irt;
+use pointsman_eval::linear::Target;
 use pointsman_eval::outcomes::{self, Outcomes, source_family};
 
-use super::head::Target;
 use crate::calibrate;
 use crate::error::TrainError;
 use crate::recipe::{DifficultyRecipe, expand};

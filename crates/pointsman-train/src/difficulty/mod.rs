@@ -4,14 +4,12 @@
 //! was not fitted to, and fitted anew to other outcomes in seconds.
 
 mod embed;
-mod head;
 mod items;
 mod refit;
 mod weights;
 
-pub use head::{HeadFit, Target, fit_head};
 pub use items::DifficultyItems;
 
 pub(crate) use embed::embed;
 pub(crate) use refit::Refit;
-pub(crate) use weights::with_head;
+pub use weights::{changed_head, with_head};

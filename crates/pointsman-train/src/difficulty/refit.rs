@@ -2,9 +2,10 @@
 
 use candle_core::Device;
 use pointsman_classifier::{AbilityCalibration, Card, Encoder, Tokenizer};
+use pointsman_eval::linear::{HeadFit, fit_head};
 use toml::{Table, Value};
 
-use super::{DifficultyItems, HeadFit, embed, fit_head};
+use super::{DifficultyItems, embed};
 use crate::error::TrainError;
 use crate::fit::tokenize;
 use crate::progress::Progress;

@@ -1,5 +1,6 @@
 //! What each command does, one file a command.
 
+mod calibrate;
 mod check;
 mod classify;
 mod data;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Check => check::run(&cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
+        Command::Calibrate(args) => calibrate::run(args, &cli.global),
         Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
         Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
         Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),

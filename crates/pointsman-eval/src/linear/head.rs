@@ -1,6 +1,6 @@
 //! A linear difficulty head, fitted to the difficulties of items by penalised least squares.
 
-use pointsman_eval::linear::{Design, LinearError, Problem, Validation, ridge_by_validation};
+use super::{Design, Linear, LinearError, Problem, Validation, ridge_by_validation};
 
 /// What an item's difficulty was found to be, by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,10 +16,8 @@ pub struct Target {
 /// A head and how good it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadFit {
-    /// One for each column of the pooled representation.
-    pub weight: Vec<f64>,
-    /// `b` where every column is 0.
-    pub bias: f64,
+    /// The head.
+    pub model: Linear,
     /// Standard deviation of an item's own difficulty around what the head says, its error of measurement taken out.
     pub residual_sd: f64,
     /// Strength of the penalty that was chosen.
@@ -62,8 +60,7 @@ pub fn fit_head(design: &Design, targets: &[Target], seed: u64) -> Result<HeadFi
     }
     let fit = chosen.ok_or(LinearError::NoRows)?;
     Ok(HeadFit {
-        weight: fit.model.weights,
-        bias: fit.model.intercept,
+        model: fit.model,
         residual_sd: own.sqrt(),
         lambda: fit.lambda,
         out_of_fold: fit.out_of_fold,
@@ -107,8 +104,12 @@ mod tests {
     fn the_line_and_the_error_around_it_are_found() {
         let (design, targets) = items(4000, 0.5, 1.0);
         let head = fit_head(&design, &targets, 1).expect("fits");
-        assert!((head.weight[0] - 2.0).abs() < 0.1 && head.weight[1].abs() < 0.1, "{:?}", head.weight);
-        assert!((head.bias - 1.0).abs() < 0.1, "{}", head.bias);
+        assert!(
+            (head.model.weights[0] - 2.0).abs() < 0.1 && head.model.weights[1].abs() < 0.1,
+            "{:?}",
+            head.model.weights
+        );
+        assert!((head.model.intercept - 1.0).abs() < 0.1, "{}", head.model.intercept);
         assert!((head.residual_sd - 0.5).abs() < 0.12, "{}", head.residual_sd);
         assert_eq!(head.out_of_fold.len(), 4000);
         assert_eq!(fit_head(&design, &targets, 1), Ok(head));
@@ -121,7 +122,7 @@ mod tests {
             *target = Target { b: -50.0, variance: 1e6, ..*target };
         }
         let head = fit_head(&design, &targets, 1).expect("fits");
-        assert!((head.bias - 1.0).abs() < 0.2, "{}", head.bias);
+        assert!((head.model.intercept - 1.0).abs() < 0.2, "{}", head.model.intercept);
     }
 
     #[test]
