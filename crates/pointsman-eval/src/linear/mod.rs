@@ -7,6 +7,7 @@
 mod cholesky;
 mod design;
 mod logistic;
+mod moments;
 mod radial;
 mod ridge;
 mod validation;

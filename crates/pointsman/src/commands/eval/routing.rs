@@ -47,7 +47,7 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         provenance: RoutingProvenance {
             dataset: prompts::name(&args.outcomes.input),
             classifier: format!("{} {}", card.name, card.version),
-            abilities: abilities.map(|(name, _)| name),
+            abilities: abilities.as_ref().map(|(name, _)| name.clone()),
             adapted: learnt.len(),
             left_out: outcomes.items.len() - field.items.len(),
             unreadable: outcomes.skipped.len(),
