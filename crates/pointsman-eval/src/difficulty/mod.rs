@@ -1,18 +1,20 @@
 //! How well predicted difficulty foretells who fails, by source, beside controls.
 
+mod figure;
 mod rank;
 mod reliability;
+mod scorer;
 
 use std::collections::BTreeMap;
 
-use pointsman_domain::{Ability, Band, Difficulty};
+use pointsman_domain::Ability;
 use serde::{Deserialize, Serialize};
 
-use crate::linear::folds;
 use crate::metrics::{Interval, resamples};
-use crate::routing::controls::{group_means, ranks};
-use crate::routing::{LENGTH, Role};
+use crate::routing::Role;
+use scorer::{Scorer, scorers};
 
+pub use figure::Figure;
 pub use rank::{pairwise_accuracy, spearman};
 pub use reliability::{Bin, Reliability};
 
@@ -29,72 +31,6 @@ pub struct Rated<'a> {
     pub predicted: Ability,
     /// The share of models that fail, 0–1.
     pub truth: f64,
-}
-
-/// A figure of a scorer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Figure {
-    /// Rank correlation with the share of models that fail.
-    Spearman,
-    /// Share of pairs of prompts of the source that are put in the right order.
-    Pairwise,
-    /// Mean distance between the predicted band and that of the share, in bands.
-    BandError,
-    /// Expected calibration error of the chance of success, against the share of models that succeed.
-    Ece,
-}
-
-impl Figure {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Spearman, Self::Pairwise, Self::BandError, Self::Ece];
-
-    /// The name in tables.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Spearman => "Spearman",
-            Self::Pairwise => "pairs in order",
-            Self::BandError => "bands off",
-            Self::Ece => "ECE",
-        }
-    }
-
-    fn of(self, scorer: &Scorer, truth: &[f64], rows: &[usize]) -> Option<f64> {
-        let pick = |values: &[f64]| rows.iter().map(|row| values[*row]).collect::<Vec<f64>>();
-        match self {
-            Self::Spearman => spearman(&pick(&scorer.order), &pick(truth)),
-            Self::Pairwise => pairwise_accuracy(&pick(&scorer.order), &pick(truth)),
-            Self::BandError if rows.is_empty() => None,
-            Self::BandError => {
-                let off = rows.iter().map(|row| band(scorer.share[*row]).abs_diff(band(truth[*row])) as f64);
-                Some(off.sum::<f64>() / rows.len() as f64)
-            }
-            Self::Ece if rows.is_empty() => None,
-            Self::Ece => {
-                let pairs = rows.iter().map(|row| (1.0 - scorer.share[*row], 1.0 - truth[*row], 1.0));
-                Some(Reliability::new(pairs).ece)
-            }
-        }
-    }
-}
-
-/// The place of a share's band among the four.
-#[expect(clippy::cast_possible_truncation, reason = "difficulties are f32")]
-fn band(share: f64) -> usize {
-    let band = Difficulty::new(share as f32).band();
-    Band::ALL.iter().position(|other| *other == band).unwrap_or(0)
-}
-
-/// A way to tell difficulty.
-struct Scorer {
-    name: &'static str,
-    note: &'static str,
-    role: Role,
-    /// What orders prompts.
-    order: Vec<f64>,
-    /// The share of models that is expected to fail.
-    share: Vec<f64>,
 }
 
 /// A scorer's figures on the prompts of a source.
@@ -169,9 +105,6 @@ pub struct DifficultyReport {
     /// Chances of success of the models whose abilities are known.
     pub models: Vec<ModelChances>,
 }
-
-/// Parts in cross-fitted means.
-const FOLDS: usize = 5;
 
 impl DifficultyReport {
     /// Works out every figure, with intervals from `draws` draws of prompts. The same seed gives the same.
@@ -257,67 +190,10 @@ impl SourceReport {
     }
 }
 
-/// The classifier, the length, and the mean of the data's own tasks.
-fn scorers(prompts: &[Rated<'_>], truth: &[f64], seed: u64) -> Vec<Scorer> {
-    let predicted = |prompt: &Rated<'_>| f64::from(Difficulty::from_ability(prompt.predicted).value());
-    let lengths: Vec<f64> = prompts.iter().map(|prompt| prompt.length).collect();
-    let (means, places) = task_means(prompts, truth, seed);
-    vec![
-        Scorer {
-            name: "pointsman",
-            note: "the predicted difficulty",
-            role: Role::Own,
-            order: prompts.iter().map(|prompt| f64::from(prompt.predicted.0)).collect(),
-            share: prompts.iter().map(predicted).collect(),
-        },
-        Scorer {
-            name: LENGTH,
-            note: "the length of the prompt; its shares are the true ones in the order of the lengths",
-            role: Role::Control,
-            share: in_order_of(&lengths, truth),
-            order: lengths,
-        },
-        Scorer {
-            name: "mean by own task",
-            note: "the mean of the data's own task, cross-fitted on the outcomes of the rated prompts",
-            role: Role::Informed,
-            order: places,
-            share: means,
-        },
-    ]
-}
-
-/// The values of `truth` handed out in the order of `scores`.
-fn in_order_of(scores: &[f64], truth: &[f64]) -> Vec<f64> {
-    let mut sorted = truth.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().saturating_sub(1);
-    ranks(scores).iter().map(|rank| sorted[((rank * sorted.len() as f64) as usize).min(last)]).collect()
-}
-
-/// For each prompt the mean of its source's task as learnt from four fifths of the others, and that mean's rank within the
-/// prompt's own fifth (see [`crate::routing::controls::cross_fitted_means`]).
-fn task_means(prompts: &[Rated<'_>], truth: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>) {
-    let names: Vec<String> = prompts
-        .iter()
-        .map(|prompt| format!("{}\n{}", prompt.source, prompt.own_task.unwrap_or_default()))
-        .collect();
-    let parts = folds(prompts.len(), FOLDS, seed);
-    let (mut means, mut places) = (vec![0.0; prompts.len()], vec![0.0; prompts.len()]);
-    for part in 0..FOLDS {
-        let (own, others): (Vec<usize>, Vec<usize>) = (0..prompts.len()).partition(|row| parts[*row] == part);
-        let learnt = others.iter().map(|row| (Some(names[*row].as_str()), truth[*row]));
-        let found = group_means(learnt, own.iter().map(|row| Some(names[*row].as_str())));
-        for ((row, mean), place) in own.iter().zip(&found).zip(ranks(&found)) {
-            means[*row] = *mean;
-            places[*row] = place;
-        }
-    }
-    (means, places)
-}
-
 #[cfg(test)]
 mod tests {
+    use pointsman_domain::Difficulty;
+
     use super::*;
 
     fn provenance() -> DifficultyProvenance {

@@ -101,9 +101,9 @@ mod tests {
             };
             let lower = (0..7).flat_map(|i| (0..=i).map(move |j| entry(i, j))).collect();
             let x = Cholesky::new(7, lower).expect("positive definite").solve(&b);
-            for i in 0..7 {
+            for (i, right) in b.iter().enumerate() {
                 let left: f64 = (0..7).map(|j| entry(i, j) * x[j]).sum();
-                prop_assert!((left - b[i]).abs() < 1e-8, "{left} {}", b[i]);
+                prop_assert!((left - right).abs() < 1e-8, "{left} {right}");
             }
         }
     }

@@ -230,9 +230,9 @@ mod tests {
         let scale = Scale::of(&design, |_| 1.0);
         let mut row = [0.0; 3];
         let mut gradient = [0.0; 3];
-        for i in 0..200 {
+        for (i, outcome) in target.iter().enumerate() {
             scale.apply(design.row(i), &mut row);
-            let residual = target[i] - sigmoid(fit.predict(design.row(i)));
+            let residual = outcome - sigmoid(fit.predict(design.row(i)));
             gradient.iter_mut().zip(row).for_each(|(sum, value)| *sum += residual * value / 200.0);
         }
         for ((gradient, weight), deviation) in gradient.iter().zip(&fit.weights).zip(&scale.deviation) {

@@ -8,6 +8,7 @@ mod cholesky;
 mod design;
 mod head;
 mod logistic;
+mod moments;
 mod radial;
 mod ridge;
 mod validation;

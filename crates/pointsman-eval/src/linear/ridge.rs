@@ -3,8 +3,8 @@
 //! Minimised is `Σ wᵢ (yᵢ − β₀ − xᵢᵀβ)² / Σ wᵢ + λ Σ pⱼ βⱼ²` over standardised columns. All that is needed of the rows is
 //! their matrix of second moments, computed once for each fold: a fit without a fold takes the difference.
 
-use super::cholesky::{Cholesky, start};
 use super::design::Scale;
+use super::moments::{Moments, Standard};
 use super::validation::{Chosen, Validation, smallest};
 use super::{Linear, LinearError, Problem};
 
@@ -32,180 +32,79 @@ pub fn ridge_by_validation(
     problem.check(targets)?;
     let rows = problem.design.rows();
     let scale = Scale::of(problem.design, |row| problem.weight(row));
-    let mut losses = vec![vec![0.0; validation.lambdas.len()]; targets.len()];
-    // What each fold is predicted with: division, fold, penalty, target.
-    let mut held_out: Vec<(Vec<usize>, Vec<Vec<Vec<Standard>>>)> = Vec::new();
     let mut whole = None;
+    let mut divisions = Vec::new();
     for parts in validation.divisions(rows) {
         let count = parts.iter().max().map_or(1, |most| most + 1);
         let moments = Moments::of_parts(problem, &scale, targets, &parts, count);
         let all = Moments::sum(&moments);
-        let mut fits = Vec::new();
-        for part in &moments {
-            // A single row has no other to learn from; it is predicted from itself.
-            let rest = if count > 1 { all.without(part) } else { all.clone() };
-            let path: Vec<Vec<Standard>> = validation
-                .lambdas
-                .iter()
-                .map(|lambda| rest.fit(problem, *lambda))
-                .collect::<Result<_, _>>()?;
-            for (i, fit) in path.iter().enumerate() {
-                for (target, standard) in fit.iter().enumerate() {
-                    losses[target][i] += part.squared_error(standard, target);
-                }
-            }
-            fits.push(path);
-        }
-        held_out.push((parts, fits));
+        divisions.push(Division::new(parts, &moments, &all, problem, &validation.lambdas)?);
         whole.get_or_insert(all);
     }
     let whole = whole.ok_or(LinearError::NoRows)?;
-    let total = whole.total() * held_out.len() as f64;
-    let choose = |(target, mut losses): (usize, Vec<f64>)| {
-        losses.iter_mut().for_each(|loss| *loss /= total.max(f64::MIN_POSITIVE));
+    let choose = |target: usize| {
+        let loss = |at: usize| {
+            let errors: f64 = divisions.iter().map(|division| division.errors[at][target]).sum();
+            errors / (whole.total() * divisions.len() as f64).max(f64::MIN_POSITIVE)
+        };
+        let losses: Vec<f64> = (0..validation.lambdas.len()).map(loss).collect();
         let best = smallest(&losses);
         let lambda = validation.lambdas.get(best).copied().unwrap_or(1.0);
-        let fitted = whole.fit(problem, lambda)?;
+        let fitted = &whole.fit(problem, lambda)?[target];
         let mut standardised = vec![0.0; problem.design.columns()];
         let out_of_fold = (0..rows).map(|row| {
             scale.apply(problem.design.row(row), &mut standardised);
-            let values = held_out.iter().filter_map(|(parts, fits)| {
-                let standard = fits.get(parts[row])?.get(best)?.get(target)?;
-                Some(value(standard, &standardised))
-            });
-            values.sum::<f64>() / held_out.len() as f64
+            let values = divisions.iter().map(|division| division.value(row, &standardised, best, target));
+            values.sum::<f64>() / divisions.len() as f64
         });
         let out_of_fold = out_of_fold.collect();
-        let standard = &fitted[target];
-        Ok(Chosen { model: scale.undo(standard[0], &standard[1..]), lambda, losses, out_of_fold })
+        Ok(Chosen { model: scale.undo(fitted[0], &fitted[1..]), lambda, losses, out_of_fold })
     };
-    losses.into_iter().enumerate().map(choose).collect()
+    (0..targets.len()).map(choose).collect()
 }
 
-/// Intercept, then weights, for standardised columns.
-type Standard = Vec<f64>;
+/// Fits by penalty, then target.
+type Path = Vec<Vec<Standard>>;
 
-fn value(standard: &[f64], row: &[f64]) -> f64 {
-    standard[0] + standard[1..].iter().zip(row).map(|(weight, value)| weight * value).sum::<f64>()
+/// Rows in parts, and what each part is predicted with.
+struct Division {
+    parts: Vec<usize>,
+    /// By part, fitted to all others.
+    paths: Vec<Path>,
+    /// Squared errors over all rows by penalty, then target.
+    errors: Vec<Vec<f64>>,
 }
 
-/// Second moments of (1, standardised columns, targets), as a lower triangle row after row.
-#[derive(Debug, Clone)]
-struct Moments {
-    columns: usize,
-    targets: usize,
-    lower: Vec<f64>,
-}
-
-/// Rows that are added to the moments together, so that the triangle is read and written once for all of them.
-const TOGETHER: usize = 8;
-
-impl Moments {
-    fn new(columns: usize, targets: usize) -> Self {
-        Self { columns, targets, lower: vec![0.0; start(1 + columns + targets)] }
-    }
-
-    /// The moments of the rows of each part.
-    fn of_parts(
+impl Division {
+    fn new(
+        parts: Vec<usize>,
+        moments: &[Moments],
+        all: &Moments,
         problem: &Problem<'_>,
-        scale: &Scale,
-        targets: &[&[f64]],
-        parts: &[usize],
-        count: usize,
-    ) -> Vec<Self> {
-        let columns = problem.design.columns();
-        (0..count)
-            .map(|part| {
-                let mut moments = Self::new(columns, targets.len());
-                let rows: Vec<usize> = (0..parts.len()).filter(|row| parts[*row] == part).collect();
-                for rows in rows.chunks(TOGETHER) {
-                    let extended = rows.iter().map(|row| {
-                        let mut extended = vec![1.0; 1 + columns + targets.len()];
-                        scale.apply(problem.design.row(*row), &mut extended[1..=columns]);
-                        for (to, target) in extended[1 + columns..].iter_mut().zip(targets) {
-                            *to = target[*row];
-                        }
-                        (problem.weight(*row), extended)
-                    });
-                    moments.add(&extended.collect::<Vec<_>>());
-                }
-                moments
-            })
-            .collect()
-    }
-
-    fn add(&mut self, rows: &[(f64, Vec<f64>)]) {
-        for i in 0..1 + self.columns + self.targets {
-            let own = &mut self.lower[start(i)..=start(i) + i];
-            for (weight, row) in rows {
-                let factor = weight * row[i];
-                for (sum, value) in own.iter_mut().zip(row) {
-                    *sum += factor * value;
+        lambdas: &[f64],
+    ) -> Result<Self, LinearError> {
+        let mut paths: Vec<Path> = Vec::new();
+        let mut errors: Vec<Vec<f64>> = vec![Vec::new(); lambdas.len()];
+        for part in moments {
+            // A single row has no other to learn from; it is predicted from itself.
+            let rest = if moments.len() > 1 { all.without(part) } else { all.clone() };
+            let path: Path =
+                lambdas.iter().map(|lambda| rest.fit(problem, *lambda)).collect::<Result<_, _>>()?;
+            for (sums, fits) in errors.iter_mut().zip(&path) {
+                sums.resize(fits.len(), 0.0);
+                for (target, (sum, fit)) in sums.iter_mut().zip(fits).enumerate() {
+                    *sum += part.squared_error(fit, target);
                 }
             }
+            paths.push(path);
         }
+        Ok(Self { parts, paths, errors })
     }
 
-    fn sum(parts: &[Self]) -> Self {
-        let mut sum = parts[0].clone();
-        for part in &parts[1..] {
-            for (sum, value) in sum.lower.iter_mut().zip(&part.lower) {
-                *sum += value;
-            }
-        }
-        sum
-    }
-
-    fn without(&self, part: &Self) -> Self {
-        let lower = self.lower.iter().zip(&part.lower).map(|(all, part)| all - part).collect();
-        Self { lower, ..*self }
-    }
-
-    fn at(&self, i: usize, j: usize) -> f64 {
-        let (i, j) = if i < j { (j, i) } else { (i, j) };
-        self.lower[start(i) + j]
-    }
-
-    fn total(&self) -> f64 {
-        self.lower[0]
-    }
-
-    /// Intercept and weights for each target.
-    fn fit(&self, problem: &Problem<'_>, lambda: f64) -> Result<Vec<Standard>, LinearError> {
-        let total = self.total().max(f64::MIN_POSITIVE);
-        let centred = |i: usize, j: usize| (self.at(i, j) - self.at(i, 0) * self.at(j, 0) / total) / total;
-        let mut lower = Vec::with_capacity(start(self.columns));
-        for i in 0..self.columns {
-            lower.extend((0..i).map(|j| centred(i + 1, j + 1)));
-            let own = centred(i + 1, i + 1);
-            // A column without spread gets no weight, whatever its penalty.
-            lower.push(if own > 1e-12 { own + lambda * problem.penalty(i) } else { own.max(0.0) + 1.0 });
-        }
-        let factored = Cholesky::new(self.columns, lower).ok_or(LinearError::Singular)?;
-        let fit = |target: usize| {
-            let target = 1 + self.columns + target;
-            let right: Vec<f64> = (0..self.columns).map(|i| centred(i + 1, target)).collect();
-            let weights = factored.solve(&right);
-            let shift: f64 = weights.iter().enumerate().map(|(i, weight)| weight * self.at(i + 1, 0)).sum();
-            std::iter::once((self.at(target, 0) - shift) / total).chain(weights).collect()
-        };
-        Ok((0..self.targets).map(fit).collect())
-    }
-
-    /// `Σ wᵢ (yᵢ − value)²` over the rows of the moments.
-    fn squared_error(&self, standard: &[f64], target: usize) -> f64 {
-        let target = 1 + self.columns + target;
-        let cross: f64 = standard.iter().enumerate().map(|(i, weight)| weight * self.at(target, i)).sum();
-        let own: f64 = standard
-            .iter()
-            .enumerate()
-            .map(|(i, weight)| {
-                let row = &self.lower[start(i)..start(i) + i];
-                let off: f64 = row.iter().zip(standard).map(|(value, other)| value * other).sum();
-                weight * (2.0 * off + weight * self.at(i, i))
-            })
-            .sum();
-        (self.at(target, target) - 2.0 * cross + own).max(0.0)
+    /// What the fit without the row's part makes of it.
+    fn value(&self, row: usize, standardised: &[f64], lambda: usize, target: usize) -> f64 {
+        let fit = &self.paths[self.parts[row]][lambda][target];
+        fit[0] + fit[1..].iter().zip(standardised).map(|(weight, value)| weight * value).sum::<f64>()
     }
 }
 

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn what_embedding_and_features_tell_is_learnt() {
         let mut random = ChaCha8Rng::seed_from_u64(4);
-        let readings: Vec<Reading> = (0..240)
+        let readings: Vec<Reading> = (0..140)
             .map(|_| {
                 let mut draw = |count: usize| (0..count).map(|_| random.random_range(-1.0..1.0)).collect();
                 Reading { embedding: draw(12), features: draw(3), opinions: draw(2) }
@@ -125,14 +125,14 @@ mod tests {
             .map(|r| f64::from(r.embedding[0] - 2.0 * r.features[1] + r.opinions[0]))
             .collect();
         let all: Vec<&Reading> = readings.iter().collect();
-        let head = Head::fit(&all[..160], &[&truth[..160]], 1).expect("fits");
-        let predicted = &head.predict(&all[160..])[0];
+        let head = Head::fit(&all[..90], &[&truth[..90]], 1).expect("fits");
+        let predicted = &head.predict(&all[90..])[0];
         let error: f64 =
-            predicted.iter().zip(&truth[160..]).map(|(p, y)| (p - y) * (p - y)).sum::<f64>() / 80.0;
-        assert!(error < 0.1, "{error}");
+            predicted.iter().zip(&truth[90..]).map(|(p, y)| (p - y) * (p - y)).sum::<f64>() / 50.0;
+        assert!(error < 0.2, "{error}");
         assert_eq!(
             head.predict(&all),
-            Head::fit(&all[..160], &[&truth[..160]], 1).expect("fits").predict(&all)
+            Head::fit(&all[..90], &[&truth[..90]], 1).expect("fits").predict(&all)
         );
         assert!(head.predict(&[])[0].is_empty());
         assert!(matches!(Head::fit(&[], &[&[]], 1), Err(LinearError::NoRows)));

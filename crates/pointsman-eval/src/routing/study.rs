@@ -74,7 +74,7 @@ pub struct StudyReport {
     pub draws: usize,
     /// Always the same model.
     pub models: Vec<ModelReport>,
-    /// A model by chance for each prompt, and the best static mix of models.
+    /// For each prompt a model drawn by chance, all alike.
     pub chance: Point,
     /// The routers, in the order given.
     pub routers: Vec<RouterReport>,
@@ -88,6 +88,9 @@ const BAND_POINTS: usize = 21;
 
 /// Name of the router by length, which others are compared with.
 pub const LENGTH: &str = "length";
+
+/// Name of the router that does not look at the prompt.
+pub const STATIC_MIX: &str = "static mix";
 
 impl StudyReport {
     /// The figure that routers are compared by: APGR for a pair, AIQ for more models.

@@ -75,6 +75,20 @@ impl Sweep {
         Self::ordered(vec![cheapest; answers.len()], moves)
     }
 
+    /// All prompts go from one model to the next in the order of `models`, whatever they are: static mixes of neighbours.
+    #[must_use]
+    pub fn of_mixes(answers: &Answers, models: &[usize]) -> Self {
+        let mut moves = Vec::new();
+        for (step, pair) in models.windows(2).enumerate() {
+            moves.extend((0..answers.len()).map(|prompt| {
+                let (old, new) = (answers.get(prompt, pair[0]), answers.get(prompt, pair[1]));
+                let change = Move { prompt, quality: new.quality - old.quality, cost: new.cost - old.cost };
+                (-(step as f64), change)
+            }));
+        }
+        Self::ordered(vec![models.first().copied().unwrap_or(0); answers.len()], moves)
+    }
+
     fn ordered(first: Vec<usize>, mut moves: Vec<(f64, Move)>) -> Self {
         moves.sort_by(|a, b| b.0.total_cmp(&a.0));
         let last = |i: &usize| moves.get(i + 1).is_none_or(|next| next.0 != moves[*i].0);
@@ -217,6 +231,14 @@ mod tests {
         assert_eq!(seen, [(0.5, 1.0), (0.75, 2.0), (1.0, 5.0), (1.0, 9.0)]);
         let nothing = Sweep::of_cheapest(&Answers::new(Vec::new()), &[], &[]);
         assert_eq!(nothing.curve(&Answers::new(Vec::new()), &[]).points.len(), 1);
+    }
+
+    #[test]
+    fn a_static_mix_is_straight_between_models() {
+        let answers = three();
+        let curve = Sweep::of_mixes(&answers, &[0, 1]).curve(&answers, &[1.0; 3]);
+        assert_eq!((curve.points.len(), curve.at(0.5).cost), (2, 6.5));
+        assert_eq!(Sweep::of_mixes(&answers, &[1]).curve(&answers, &[1.0; 3]).points[0].cost, 12.0);
     }
 
     #[test]

@@ -38,8 +38,8 @@ fn tiles(html: &mut Html, report: &RoutingReport) {
 fn curves(html: &mut Html, report: &RoutingReport) {
     let pair = report.study.models.len() == 2;
     let priced = report.study.models.iter().all(|model| model.cost.is_some());
-    let note = "Thick: ours, with the 95 % interval of the last one. Orange: the length of the prompt; dashed: means by task. \
-                Dotted: a coin, which is every static mix of a pair. Thin: an oracle.";
+    let note = "Green: ours, the thick one with its 95 % interval. Orange: the length of the prompt; dashed: means by task. \
+                Dotted: static mixes. Thin: an oracle.";
     section(html, "Quality at every threshold", note, |html| {
         html.raw("<div class=\"pair\">\n");
         if pair {
@@ -52,17 +52,11 @@ fn curves(html: &mut Html, report: &RoutingReport) {
     });
 }
 
-/// What a router goes by, in a table's first cell.
-fn name_cell(html: &mut Html, router: &RouterReport) {
-    html.raw("<tr><th scope=\"row\" title=\"").text(&router.note).raw("\">").text(&router.name);
-    html.text(text::mark(router.role));
-}
-
 fn headline(html: &mut Html, report: &RoutingReport) {
     let measure = report.study.headline();
     let note = match measure {
         Measure::Apgr => {
-            "Average performance gap recovered; a coin has 0.5. Asterisk: has seen outcomes of the prompts that it routes."
+            "Average performance gap recovered; a static mix has 0.5. Asterisk: has seen outcomes of the prompts that it routes."
         }
         _ => {
             "Mean quality over the range of costs. Asterisk: has seen outcomes of the prompts that it routes."
@@ -70,16 +64,15 @@ fn headline(html: &mut Html, report: &RoutingReport) {
     };
     section(html, measure.title(), note, |html| {
         html.raw("<table class=\"bars\">\n<thead><tr><th>router<th>").text(measure.title());
-        html.raw(
-            "<th class=\"num\">95 % interval<th class=\"num\">over length<th>goes by</tr></thead>\n<tbody>\n",
-        );
+        html.raw("<th class=\"num\">95 % interval<th class=\"num\">over length</tr></thead>\n<tbody>\n");
         for router in &report.study.routers {
             let Some(figure) = router.figures.get(&measure) else { continue };
-            name_cell(html, router);
+            html.raw("<tr><th scope=\"row\" title=\"").text(&router.note).raw("\">").text(&router.name);
+            html.text(text::mark(router.role));
             html.raw("<td class=\"wide\">").raw(&bar(figure.value, Some((figure.low, figure.high))));
             html.cell(&text::with_interval(measure, figure));
             html.cell(&router.over_length.as_ref().map_or("–".to_owned(), text::signed));
-            html.raw("<td>").text(&router.note).raw("</tr>\n");
+            html.raw("</tr>\n");
         }
         html.raw("</tbody>\n</table>\n");
     });
@@ -94,7 +87,8 @@ fn figures(html: &mut Html, report: &RoutingReport) {
         }
         html.raw("</tr></thead>\n<tbody>\n");
         for router in &report.study.routers {
-            name_cell(html, router);
+            html.raw("<tr><td>").text(&router.name).text(text::mark(router.role));
+            html.raw("<p>").text(&router.note).raw("</p>");
             for measure in &shown {
                 let figure = router.figures.get(measure);
                 html.cell(&figure.map_or("–".to_owned(), |figure| text::with_interval(*measure, figure)));
@@ -120,7 +114,12 @@ fn models(html: &mut Html, report: &RoutingReport) {
             html.cell(&model.arena.map_or("–".to_owned(), |arena| format!("{arena:.3}")));
             html.raw("</tr>\n");
         }
-        html.raw("</tbody>\n</table>\n");
+        let chance = &report.study.chance;
+        html.raw("<tr><th scope=\"row\">drawn by chance<td class=\"wide\">").raw(&bar(chance.quality, None));
+        html.cell(&text::percent(chance.quality));
+        let priced = report.study.models.iter().all(|model| model.cost.is_some());
+        html.cell(&if priced { format!("{:.4}", chance.cost * 1_000.0) } else { "–".to_owned() });
+        html.cell("").raw("</tr>\n</tbody>\n</table>\n");
     });
 }
 

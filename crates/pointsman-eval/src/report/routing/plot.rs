@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use super::super::plot::{ACCENT, CONTRAST, Chart, INK, axes_of, svg};
-use crate::routing::{Point, Role, RouterReport, RoutingReport};
+use crate::routing::{LENGTH, Point, Role, RouterReport, RoutingReport, STATIC_MIX};
 
 /// Quality against the share of prompts that the strong model answers.
 pub(super) fn by_share(report: &RoutingReport) -> String {
@@ -36,10 +36,11 @@ fn draw(
     let (bottom, top) = heights(report);
     svg(|canvas| {
         let mut chart = axes_of(canvas, low..high, bottom..top, (name, "quality"), written)?;
-        for router in &report.study.routers {
-            line(&mut chart, router, x)?;
+        let own = report.study.routers.iter().rposition(|router| router.role == Role::Own);
+        for (i, router) in report.study.routers.iter().enumerate() {
+            line(&mut chart, router, x, if own == Some(i) { 3 } else { 1 })?;
         }
-        if let Some(own) = report.study.routers.iter().rev().find(|router| router.role == Role::Own) {
+        if let Some(own) = own.map(|own| &report.study.routers[own]) {
             let lower = own.curve.points.iter().zip(&own.band).map(|(point, band)| (x(point), band.0));
             let upper = own.curve.points.iter().zip(&own.band).map(|(point, band)| (x(point), band.1));
             let outline: Vec<(f64, f64)> = upper.chain(lower.collect::<Vec<_>>().into_iter().rev()).collect();
@@ -57,24 +58,25 @@ fn draw(
     })
 }
 
-/// One router: ours thick, the oracle thin, controls dashed.
+/// One router: the last of ours thick, the oracle thin, controls dashed.
 fn line(
     chart: &mut Chart<'_, '_>,
     router: &RouterReport,
     x: &dyn Fn(&Point) -> f64,
+    width: u32,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let points: Vec<(f64, f64)> = router.curve.points.iter().map(|point| (x(point), point.quality)).collect();
     match (router.role, router.name.as_str()) {
         (Role::Own, _) => {
-            chart.draw_series(LineSeries::new(points, ACCENT.stroke_width(3)))?;
+            chart.draw_series(LineSeries::new(points, ACCENT.stroke_width(width)))?;
         }
         (_, "oracle") => {
             chart.draw_series(LineSeries::new(points, INK.stroke_width(1)))?;
         }
-        (_, "random") => {
+        (_, STATIC_MIX) => {
             chart.draw_series(DashedLineSeries::new(points, 2, 5, INK.stroke_width(1)))?;
         }
-        (_, "length") => {
+        (_, LENGTH) => {
             chart.draw_series(LineSeries::new(points, CONTRAST.stroke_width(2)))?;
         }
         _ => {

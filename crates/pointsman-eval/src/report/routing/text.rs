@@ -10,7 +10,7 @@ impl fmt::Display for RoutingReport {
         writeln!(f, "{} on {}", self.provenance.classifier, self.provenance.dataset)?;
         writeln!(f, "{}\n", about(self))?;
         let width =
-            self.study.models.iter().map(|model| model.name.chars().count()).max().unwrap_or(0).max(14);
+            self.study.models.iter().map(|model| model.name.chars().count()).max().unwrap_or(0).max(15);
         writeln!(f, "{:<width$} {:>9} {:>17} {:>6}", "always", "quality", "$ / 1,000 prompts", "arena")?;
         for model in &self.study.models {
             let quality = percent(model.quality.value);
@@ -18,29 +18,17 @@ impl fmt::Display for RoutingReport {
             let arena = model.arena.map_or("–".to_owned(), |arena| format!("{arena:.3}"));
             writeln!(f, "{:<width$} {quality:>9} {cost:>17} {arena:>6}", model.name)?;
         }
-        let shown = shown(self);
-        write!(f, "\n{:<20}", "router")?;
-        for measure in &shown {
-            write!(f, " {:>20}", measure.title())?;
+        let quality = percent(self.study.chance.quality);
+        writeln!(f, "{:<width$} {quality:>9}", "drawn by chance")?;
+        for measures in shown(self).chunks(COLUMNS) {
+            table(f, self, measures)?;
         }
         writeln!(f)?;
-        for router in &self.study.routers {
-            write!(f, "{:<20}", format!("{}{}", router.name, mark(router.role)))?;
-            for measure in &shown {
-                let figure = router.figures.get(measure);
-                write!(
-                    f,
-                    " {:>20}",
-                    figure.map_or("–".to_owned(), |figure| with_interval(*measure, figure))
-                )?;
-            }
-            writeln!(f)?;
-        }
         for router in self.study.routers.iter().filter(|router| router.role == Role::Own) {
             if let Some(lead) = &router.over_length {
                 let headline = self.study.headline();
                 let figure = signed(lead);
-                writeln!(f, "\n{} has {} {figure} over the length alone", router.name, headline.title())?;
+                writeln!(f, "{} has {} {figure} over the length alone", router.name, headline.title())?;
             }
         }
         writeln!(
@@ -48,6 +36,26 @@ impl fmt::Display for RoutingReport {
             "\n* has seen outcomes of the prompts that it routes; brackets are 95 % bootstrap intervals"
         )
     }
+}
+
+/// Figures that fit side by side.
+const COLUMNS: usize = 5;
+
+fn table(f: &mut fmt::Formatter<'_>, report: &RoutingReport, measures: &[Measure]) -> fmt::Result {
+    write!(f, "\n{:<20}", "router")?;
+    for measure in measures {
+        write!(f, " {:>19}", measure.title())?;
+    }
+    writeln!(f)?;
+    for router in &report.study.routers {
+        write!(f, "{:<20}", format!("{}{}", router.name, mark(router.role)))?;
+        for measure in measures {
+            let figure = router.figures.get(measure);
+            write!(f, " {:>19}", figure.map_or("–".to_owned(), |figure| with_interval(*measure, figure)))?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 /// What was routed.
@@ -83,12 +91,15 @@ pub(super) fn mark(role: Role) -> &'static str {
 
 /// "0.612 (0.59–0.63)", or "41.2 % (38–44)".
 pub(super) fn with_interval(measure: Measure, figure: &Interval) -> String {
-    let Interval { value, low, high } = figure;
+    // Adding 0 turns −0 into 0.
+    let rounded = |value: f64, steps: f64| (value * steps).round() / steps + 0.0;
+    let (value, low, high) =
+        (rounded(figure.value, 1e3), rounded(figure.low, 1e2), rounded(figure.high, 1e2));
     if measure.in_percent() {
         return format!("{:.1} % ({:.0}–{:.0})", value * 100.0, low * 100.0, high * 100.0);
     }
     match measure {
-        Measure::Lift => format!("{value:+.3} ({low:+.3}–{high:+.3})"),
+        Measure::Lift => format!("{value:+.3} ({low:.2}–{high:.2})"),
         _ => format!("{value:.3} ({low:.2}–{high:.2})"),
     }
 }
