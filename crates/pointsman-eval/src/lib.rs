@@ -6,6 +6,7 @@
 //! prompts to labels, so everything here can be tested without a model.
 
 pub mod dataset;
+pub mod irt;
 pub mod metrics;
 pub mod outcomes;
 pub mod perturb;

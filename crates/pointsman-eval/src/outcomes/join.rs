@@ -1,10 +1,10 @@
 //! Rows of the same source and id become one item.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Item, Outcome, Outcomes, SkippedRow};
+use super::{Item, Outcomes, SkippedRow};
 use crate::dataset::{RowError, RowErrorKind};
 
 /// Items in the making.
@@ -60,7 +60,7 @@ impl Join {
         }
         item.task = item.task.take().or(row.task);
         for (name, outcome) in row.outcomes {
-            add_trials(&mut item.outcomes, name, outcome);
+            item.outcomes.entry(name).and_modify(|known| *known = known.with(outcome)).or_insert(outcome);
         }
         Ok(())
     }
@@ -72,26 +72,6 @@ impl Join {
         self.names.insert(Arc::clone(&name));
         name
     }
-}
-
-/// Scores and costs become means over all trials; a cost that one side lacks is the other's.
-fn add_trials(outcomes: &mut BTreeMap<Arc<str>, Outcome>, name: Arc<str>, new: Outcome) {
-    outcomes
-        .entry(name)
-        .and_modify(|old| {
-            let trials = old.trials.saturating_add(new.trials);
-            let share = f64::from(new.trials) / f64::from(trials);
-            let mean = |old: f64, new: f64| old + (new - old) * share;
-            *old = Outcome {
-                score: mean(old.score, new.score).clamp(0.0, 1.0),
-                trials,
-                cost: match (old.cost, new.cost) {
-                    (Some(a), Some(b)) => Some(mean(a, b)),
-                    (a, b) => a.or(b),
-                },
-            };
-        })
-        .or_insert(new);
 }
 
 #[cfg(test)]
@@ -110,17 +90,5 @@ mod tests {
             "f.jsonl:2: `1` of source `f` was another prompt before: give each prompt an `id` of its own"
         );
         assert_eq!(outcomes.skipped[0].error.kind, RowErrorKind::Conflict);
-    }
-
-    #[test]
-    fn trials_are_weighed_by_their_number() {
-        let mut outcomes = BTreeMap::new();
-        let rounds = [(0.5, 4, Some(2.0)), (1.0, 1, None), (0.0, 5, Some(1.0))];
-        for (score, trials, cost) in rounds {
-            add_trials(&mut outcomes, "m".into(), Outcome { score, trials, cost });
-        }
-        let Outcome { score, trials, cost } = outcomes["m"];
-        assert!((score - 0.3).abs() < 1e-12, "{score}");
-        assert_eq!((trials, cost), (10, Some(1.5)));
     }
 }

@@ -68,6 +68,25 @@ pub struct Outcome {
     pub cost: Option<f64>,
 }
 
+impl Outcome {
+    /// Both as trials of one model on one item. Score and cost become means over all trials; a cost that one side
+    /// lacks is the other's.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let trials = self.trials.saturating_add(other.trials);
+        let share = f64::from(other.trials) / f64::from(trials);
+        let mean = |own: f64, others: f64| own + (others - own) * share;
+        Self {
+            score: mean(self.score, other.score).clamp(0.0, 1.0),
+            trials,
+            cost: match (self.cost, other.cost) {
+                (Some(own), Some(others)) => Some(mean(own, others)),
+                (own, others) => own.or(others),
+            },
+        }
+    }
+}
+
 /// The items of one or more files.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcomes {
@@ -183,6 +202,15 @@ mod tests {
             skipped,
             ["dir/mine.v2.jsonl.gz:6: a row needs outcomes: `models`, or `model` with `correct` or `score`"]
         );
+    }
+
+    #[test]
+    fn trials_are_weighed_by_their_number() {
+        let rounds = [(0.5, 4, Some(2.0)), (1.0, 1, None), (0.0, 5, Some(1.0))];
+        let rounds = rounds.map(|(score, trials, cost)| Outcome { score, trials, cost });
+        let Outcome { score, trials, cost } = rounds.into_iter().reduce(Outcome::with).expect("three");
+        assert!((score - 0.3).abs() < 1e-12, "{score}");
+        assert_eq!((trials, cost), (10, Some(1.5)));
     }
 
     #[test]
