@@ -2,44 +2,51 @@
 
 use rayon::prelude::*;
 
+use super::linear::Triangle;
 use super::matrix::{Block, Matrix};
 use super::parameters::Parameters;
 use super::quadrature::{Evidence, ItemPosterior, Prior, TrialWeight};
 
-/// The posteriors of all items, by block. They do not depend on the number of threads.
+/// The items of one block.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BlockPosterior {
+    pub(super) items: Vec<ItemPosterior>,
+    /// Observed information in the abilities of the block's models and in `μ`, `ln σ`, `α` and `ln ς`.
+    pub(super) information: Triangle,
+}
+
+/// The posteriors of all items. They do not depend on the number of threads.
 pub(super) fn posteriors(
     matrix: &Matrix,
     parameters: &Parameters,
     trials: TrialWeight,
-) -> Vec<Vec<ItemPosterior>> {
+) -> Vec<BlockPosterior> {
     let blocks: Vec<(&Block, Prior)> = matrix
         .blocks
         .iter()
         .zip(&parameters.blocks)
         .map(|(block, own)| (block, Prior { block: *own, spread: parameters.families[block.family].spread }))
         .collect();
-    blocks
-        .into_par_iter()
-        .map(|(block, prior)| {
-            let of_row = |row: &super::matrix::Row| {
-                let theta: Vec<f64> = row
-                    .responses
-                    .iter()
-                    .map(|response| parameters.theta[block.models[response.model]])
-                    .collect();
-                Evidence { prior, responses: &row.responses, theta: &theta, trials }.posterior()
-            };
-            block.rows.par_iter().map(of_row).collect()
-        })
-        .collect()
+    let of_block = |(block, prior): (&Block, Prior)| {
+        let mut information = Triangle::new(block.models.len() + 4);
+        let mut theta = Vec::new();
+        let items = block.rows.iter().map(|row| {
+            let models = row.responses.iter().map(|response| block.models[response.model]);
+            theta.clear();
+            theta.extend(models.map(|model| parameters.theta[model]));
+            Evidence { prior, responses: &row.responses, theta: &theta, trials }.posterior(&mut information)
+        });
+        BlockPosterior { items: items.collect(), information }
+    };
+    blocks.into_par_iter().map(of_block).collect()
 }
 
 /// Intra-class correlation of several answers of a model to one item, 0 to 1: the `ρ` at which squared residuals of
 /// mean scores of `n` answers have their expectation `p (1 − p) (1 + (n − 1) ρ) / n`; 0 where nothing was tried twice.
-pub(super) fn trial_correlation(matrix: &Matrix, posteriors: &[Vec<ItemPosterior>]) -> f64 {
+pub(super) fn trial_correlation(matrix: &Matrix, posteriors: &[BlockPosterior]) -> f64 {
     let (mut surplus, mut repeated) = (0.0, 0.0);
     for (block, items) in matrix.blocks.iter().zip(posteriors) {
-        for (row, item) in block.rows.iter().zip(items) {
+        for (row, item) in block.rows.iter().zip(&items.items) {
             let answers = row.responses.iter().zip(&item.expected);
             for (response, p) in answers.filter(|(response, _)| response.trials > 1) {
                 let (n, variance) = (f64::from(response.trials), p * (1.0 - p));

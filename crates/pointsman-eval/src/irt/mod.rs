@@ -19,7 +19,6 @@ mod matrix;
 mod parameters;
 mod part;
 mod quadrature;
-mod quasi_newton;
 mod results;
 mod runs;
 mod scale;

@@ -1,6 +1,7 @@
 //! What is fitted, and the priors that it is fitted under.
 
 use super::matrix::Matrix;
+use super::quadrature::sigmoid;
 use super::scale::Scale;
 
 // The scale of the fit is that of mean discrimination 1; [`Parameters::standardise`] gives the published one.
@@ -16,6 +17,9 @@ pub(super) const ALPHA_SD: f64 = 0.3;
 pub(super) const SIGMA_PRIOR: (f64, f64) = (5.0, 2.0);
 /// Prior of a family's `ς²`: as if so many items with this variance had been seen.
 pub(super) const SPREAD_PRIOR: (f64, f64) = (20.0, 0.09);
+
+/// Rounds of the start.
+const START_ROUNDS: usize = 12;
 
 /// The distribution that the items of a block come from: `b ~ N(μ, σ²)`, `ln a ~ N(α, ς²)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,23 +48,36 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// A start near the solution: log odds of the mean scores.
+    /// A start near the solution: abilities and difficulties with all discriminations 1, each in turn.
     pub(super) fn start(matrix: &Matrix) -> Self {
-        let logit = |sum: f64, count: f64| ((sum + 0.5) / (count - sum + 0.5)).ln();
-        let mut by_model = vec![(0.0, 0.0); matrix.models.len()];
-        let mut blocks = Vec::with_capacity(matrix.blocks.len());
-        for block in &matrix.blocks {
-            let responses = || block.rows.iter().flat_map(|row| &row.responses);
-            let count = responses().count() as f64;
-            let sum: f64 = responses().map(|response| response.score).sum();
-            blocks.push(BlockParameters { mu: -logit(sum, count), sigma: 1.0, alpha: 0.0 });
-            for response in responses() {
-                let (surplus, seen): &mut (f64, f64) = &mut by_model[block.models[response.model]];
-                *surplus += response.score - sum / count;
-                *seen += 1.0;
+        let mut theta = vec![0.0; matrix.models.len()];
+        let mut b: Vec<Vec<f64>> = matrix.blocks.iter().map(|block| vec![0.0; block.rows.len()]).collect();
+        for _ in 0..START_ROUNDS {
+            let mut of_theta = vec![(0.0, THETA_SD.powi(-2)); theta.len()];
+            for (block, b) in matrix.blocks.iter().zip(&mut b) {
+                for (row, b) in block.rows.iter().zip(b) {
+                    let (mut slope, mut curvature) = (-0.25 * *b, 0.25);
+                    for response in &row.responses {
+                        let model = block.models[response.model];
+                        let p = sigmoid(theta[model] - *b);
+                        let (own_slope, own_curvature) = (response.score - p, p * (1.0 - p));
+                        slope -= own_slope;
+                        curvature += own_curvature;
+                        of_theta[model].0 += own_slope;
+                        of_theta[model].1 += own_curvature;
+                    }
+                    *b += (slope / curvature).clamp(-1.0, 1.0);
+                }
+            }
+            for (theta, (slope, curvature)) in theta.iter_mut().zip(of_theta) {
+                *theta += ((slope - *theta * THETA_SD.powi(-2)) / curvature).clamp(-1.0, 1.0);
             }
         }
-        let theta = by_model.iter().map(|(surplus, seen)| 4.0 * surplus / (seen + 1.0)).collect();
+        let block = |b: &Vec<f64>| {
+            let (mu, sigma) = mean_and_sd(b.iter().copied());
+            BlockParameters { mu, sigma: sigma.max(0.5), alpha: 0.0 }
+        };
+        let blocks: Vec<BlockParameters> = b.iter().map(block).collect();
         let mu = family_means(matrix, &blocks, |block| block.mu);
         let family = |mu| FamilyParameters { mu, alpha: 0.0, spread: SPREAD_PRIOR.1.sqrt() };
         Self { theta, families: mu.into_iter().map(family).collect(), blocks }

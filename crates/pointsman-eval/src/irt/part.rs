@@ -1,7 +1,8 @@
 //! The ability of one model on part of its outcomes, the items being known.
 
+use super::items::BlockPosterior;
 use super::matrix::Matrix;
-use super::quadrature::{ItemPosterior, TrialWeight, sigmoid};
+use super::quadrature::{TrialWeight, sigmoid};
 
 /// Most Newton steps.
 const STEPS: usize = 50;
@@ -26,12 +27,12 @@ pub(super) struct Answer {
 /// The answers of every model, by block.
 pub(super) fn answers(
     matrix: &Matrix,
-    posteriors: &[Vec<ItemPosterior>],
+    posteriors: &[BlockPosterior],
     trials: TrialWeight,
 ) -> Vec<Vec<Answer>> {
     let mut answers = vec![Vec::new(); matrix.models.len()];
     for (index, (block, items)) in matrix.blocks.iter().zip(posteriors).enumerate() {
-        for (row, item) in block.rows.iter().zip(items) {
+        for (row, item) in block.rows.iter().zip(&items.items) {
             let (a, variance) = (item.ln_a.0.exp(), item.b.1.powi(2));
             let slope = a / (1.0 + std::f64::consts::PI / 8.0 * a * a * variance).sqrt();
             for (response, expected) in row.responses.iter().zip(&item.expected) {

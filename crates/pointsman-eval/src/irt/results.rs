@@ -6,6 +6,7 @@ use pointsman_domain::{Ability, Difficulty, Task};
 use serde::{Deserialize, Serialize};
 
 use super::fit::{BrokenRun, Options, Round};
+use super::items::BlockPosterior;
 use super::label_abilities::{LabelAbilities, label_abilities, labels_of_blocks};
 use super::links::{Component, Link, components, links};
 use super::quadrature::{ItemPosterior, sigmoid};
@@ -242,7 +243,7 @@ fn items(outcomes: &Outcomes, round: &Round) -> Vec<ItemFit> {
     let mut items = Vec::with_capacity(matrix.items());
     for (index, (block, of_block)) in matrix.blocks.iter().zip(&solution.posteriors).enumerate() {
         let pool = &scale.pools[scale.component_of_block[index]];
-        for (row, ItemPosterior { b, ln_a, .. }) in block.rows.iter().zip(of_block) {
+        for (row, ItemPosterior { b, ln_a, .. }) in block.rows.iter().zip(&of_block.items) {
             let (item, a) = (&outcomes.items[row.item], ln_a.0.exp());
             let count = row.responses.len() as f64;
             let fails = pool.iter().map(|model| sigmoid(a * (b.0 - solution.parameters.theta[*model])));
@@ -293,7 +294,7 @@ fn sources(round: &Round, links: &[Link]) -> Vec<SourceFit> {
         let own = || {
             matrix.blocks.iter().zip(&solution.posteriors).filter(move |(block, _)| block.family == family)
         };
-        let items = || own().flat_map(|(_, items)| items);
+        let items = || own().flat_map(|(_, posterior)| &posterior.items);
         let (ln_a, _) = super::parameters::mean_and_sd(items().map(|item| item.ln_a.0));
         let all = links.iter().find(|link| link.first == *name && link.second == *name);
         let mut linking: Vec<&String> = links
@@ -323,8 +324,8 @@ fn label_fits(round: &Round, labels: &[[Option<Task>; 2]]) -> BTreeMap<Task, Lab
     for (items, labels) in round.solution.posteriors.iter().zip(labels) {
         for label in labels.iter().flatten() {
             let (sum, count) = sums.entry(label.clone()).or_default();
-            *sum += items.iter().map(|item| item.ln_a.0).sum::<f64>();
-            *count += items.len();
+            *sum += items.items.iter().map(|item| item.ln_a.0).sum::<f64>();
+            *count += items.items.len();
         }
     }
     let fit = |(sum, items): (f64, usize)| LabelFit { a: (sum / items as f64).exp(), items };
@@ -333,8 +334,8 @@ fn label_fits(round: &Round, labels: &[[Option<Task>; 2]]) -> BTreeMap<Task, Lab
 
 fn summary(round: &Round, items: &[ItemFit], (between_groups, between_labels): (f64, f64)) -> Summary {
     let Round { matrix, scale, solution, .. } = round;
-    let at_bounds = |(items, own): (&Vec<ItemPosterior>, &super::parameters::BlockParameters)| {
-        items.iter().filter(|item| (item.b.0 - own.mu).abs() > 3.5 * own.sigma).count()
+    let at_bounds = |(block, own): (&BlockPosterior, &super::parameters::BlockParameters)| {
+        block.items.iter().filter(|item| (item.b.0 - own.mu).abs() > 3.5 * own.sigma).count()
     };
     let ln_a = items.iter().map(|item| item.a.ln()).sum::<f64>() / items.len().max(1) as f64;
     Summary {

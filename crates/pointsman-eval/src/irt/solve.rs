@@ -1,48 +1,45 @@
-//! The highest point of the log posterior: quasi-Newton steps with the cross-product information as the first guess
-//! of the curvature.
+//! The highest point of the log posterior by Newton's steps with the observed information.
 
 use serde::{Deserialize, Serialize};
 
 use super::information::Information;
-use super::items::posteriors;
+use super::items::{BlockPosterior, posteriors};
 use super::linear::dot;
 use super::matrix::Matrix;
 use super::parameters::Parameters;
-use super::quadrature::{ItemPosterior, TrialWeight};
-use super::quasi_newton::QuasiNewton;
+use super::quadrature::TrialWeight;
 
-/// Most quasi-Newton steps.
-const MOST_STEPS: usize = 200;
+/// Most Newton steps.
+const MOST_STEPS: usize = 100;
 /// The fit has converged when a step promises no more than this, in units of log likelihood.
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 1e-3;
 /// The longest step in any parameter.
 const LONGEST_STEP: f64 = 1.0;
-/// A step must gain this share of what its slope promises…
+/// Share of what a step promises that it must bring.
 const LEAST_GAIN: f64 = 1e-3;
-/// … or lose no more than the error of the quadrature.
-const SLACK: f64 = 1e-5;
 /// How often a step is halved.
-const HALVINGS: usize = 5;
+const HALVINGS: usize = 6;
 
 /// How a fit came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Convergence {
-    /// Whether a further step promised nothing; otherwise the steps ran out.
+    /// Whether a further step promises no more than 0.001 of log likelihood: parameters are within a few hundredths of
+    /// their standard errors of the solution.
     pub converged: bool,
-    /// Passes over the outcomes.
+    /// Passes over the outcomes, all rounds together.
     pub passes: usize,
     /// Log of the marginal likelihood times the priors, up to a constant.
     pub objective: f64,
-    /// How much the objective would gain by a further step.
+    /// How much of it a further step promises.
     pub gain: f64,
-    /// Largest slope of the objective in any parameter.
+    /// Its largest slope in any parameter.
     pub gradient: f64,
 }
 
 /// Parameters at the highest point of the objective, with what belongs to them.
 pub(super) struct Solution {
     pub(super) parameters: Parameters,
-    pub(super) posteriors: Vec<Vec<ItemPosterior>>,
+    pub(super) posteriors: Vec<BlockPosterior>,
     pub(super) information: Information,
     pub(super) convergence: Convergence,
 }
@@ -50,7 +47,7 @@ pub(super) struct Solution {
 /// One point on the way.
 struct Point {
     parameters: Parameters,
-    posteriors: Vec<Vec<ItemPosterior>>,
+    posteriors: Vec<BlockPosterior>,
     objective: f64,
 }
 
@@ -62,25 +59,18 @@ pub(super) fn solve(matrix: &Matrix, trials: TrialWeight, start: Parameters) -> 
         Point::new(matrix, trials, parameters)
     };
     let mut point = evaluate(start);
-    let mut curvature = QuasiNewton::default();
     let mut steps = 0;
     loop {
         let information = Information::new(matrix, &point.parameters, &point.posteriors);
-        let step = curvature.step(point.parameters.to_vector(), &information);
+        let step = information.newton_step();
         let gain = 0.5 * dot(&step, &information.gradient);
         if std::env::var("DBG").is_ok() {
             eprintln!("newton {steps} obj {} gain {gain:.2e}", point.objective);
         }
-        let next = if gain < TOLERANCE || steps == MOST_STEPS {
-            None
-        } else {
-            climb(&point, &step, gain, &mut evaluate)
-        };
         steps += 1;
-        match next {
+        let unfinished = gain >= TOLERANCE && steps <= MOST_STEPS;
+        match unfinished.then(|| climb(&point, &step, gain, &mut evaluate)).flatten() {
             Some(next) => point = next,
-            // The remembered steps may mislead; the information alone does not.
-            None if gain >= TOLERANCE && steps < MOST_STEPS && curvature.forget() => {}
             None => return point.finish(information, (passes, gain)),
         }
     }
@@ -102,7 +92,7 @@ fn climb(
             .map(|(value, step)| value + (length * step).clamp(-LONGEST_STEP, LONGEST_STEP))
             .collect();
         let point = evaluate(from.parameters.with_vector(&ahead));
-        if point.objective >= from.objective + LEAST_GAIN * length * gain - SLACK {
+        if point.objective >= from.objective + LEAST_GAIN * length * gain {
             return Some(point);
         }
         length /= 2.0;
@@ -113,7 +103,8 @@ fn climb(
 impl Point {
     fn new(matrix: &Matrix, trials: TrialWeight, parameters: Parameters) -> Self {
         let posteriors = posteriors(matrix, &parameters, trials);
-        let likelihood: f64 = posteriors.iter().flatten().map(|item| item.log_likelihood).sum();
+        let items = posteriors.iter().flat_map(|block| &block.items);
+        let likelihood: f64 = items.map(|item| item.log_likelihood).sum();
         Self { objective: parameters.log_prior(matrix) + likelihood, posteriors, parameters }
     }
 
