@@ -200,7 +200,7 @@ pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, bro
     let items = items(outcomes, round);
     let links = links(matrix);
     Fit {
-        models: models(options, round, &theta_errors, [of_labels, of_groups]),
+        models: models(options, round, &theta_errors, &[of_labels, of_groups]),
         blocks: blocks(round, &labels, &alpha_errors),
         sources: sources(round, &links),
         labels: label_fits(round, &labels),
@@ -215,7 +215,7 @@ pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, bro
     }
 }
 
-fn models(options: &Options, round: &Round, errors: &[f64], labels: [LabelAbilities; 2]) -> Vec<ModelFit> {
+fn models(options: &Options, round: &Round, errors: &[f64], labels: &[LabelAbilities; 2]) -> Vec<ModelFit> {
     let Round { matrix, scale, solution, .. } = round;
     let counts = matrix.responses_by_model();
     let model = |(index, name): (usize, &String)| ModelFit {

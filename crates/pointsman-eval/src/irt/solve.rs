@@ -64,9 +64,6 @@ pub(super) fn solve(matrix: &Matrix, trials: TrialWeight, start: Parameters) -> 
         let information = Information::new(matrix, &point.parameters, &point.posteriors);
         let step = information.newton_step();
         let gain = 0.5 * dot(&step, &information.gradient);
-        if std::env::var("DBG").is_ok() {
-            eprintln!("newton {steps} obj {} gain {gain:.2e}", point.objective);
-        }
         steps += 1;
         let unfinished = gain >= TOLERANCE && steps <= MOST_STEPS;
         match unfinished.then(|| climb(&point, &step, gain, &mut evaluate)).flatten() {
