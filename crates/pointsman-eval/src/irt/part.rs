@@ -58,10 +58,7 @@ pub(super) struct Normal {
 }
 
 /// The most probable ability under `prior`, with the variance that the curvature there gives.
-pub(super) fn ability<'a, A>(answers: A, prior: Normal) -> Normal
-where
-    A: IntoIterator<Item = &'a Answer> + Clone,
-{
+pub(super) fn ability<'a>(answers: &(impl Iterator<Item = &'a Answer> + Clone), prior: Normal) -> Normal {
     let mut theta = prior.mean;
     let mut curvature = 1.0 / prior.variance;
     for _ in 0..STEPS {

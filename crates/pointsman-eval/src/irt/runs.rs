@@ -83,8 +83,8 @@ pub(super) fn runs(matrix: &Matrix, parameters: &Parameters, answers: &[Vec<Answ
                 continue;
             }
             let mean = |sum: f64| sum / items as f64;
-            let own = ability(here(), prior);
-            let elsewhere = rest().next().map(|_| ability(rest(), prior));
+            let own = ability(&here(), prior);
+            let elsewhere = rest().next().map(|_| ability(&rest(), prior));
             let run = Run {
                 id: RunId::new(name, source),
                 items,
