@@ -394,8 +394,8 @@ mod tests {
         let prior = Prior { block: BlockParameters { mu: 0.5, sigma: 1.5, alpha: 0.2 }, spread: 0.35 };
         let theta: Vec<f64> = (0..60).map(|model| f64::from(model) / 15.0 - 2.0).collect();
         let half = |model: usize| if theta[model] > 0.7 { 1.0 } else { 0.0 };
-        type Answers = Box<dyn Fn(usize) -> (f64, u32)>;
-        let cases: [(&str, usize, Answers); 5] = [
+        type Answers<'a> = Box<dyn Fn(usize) -> (f64, u32) + 'a>;
+        let cases: [(&str, usize, Answers<'_>); 5] = [
             ("many models", 60, Box::new(|model| (half(model), 1))),
             ("few models", 5, Box::new(|model| (half(model), 1))),
             ("all right", 40, Box::new(|_| (1.0, 1))),
