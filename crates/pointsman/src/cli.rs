@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use pointsman_eval::routing::published::Format;
+
+use crate::time::Since;
 
 /// Local, neutral, learned model router.
 ///
@@ -49,6 +51,11 @@ pub(crate) enum Command {
     Check,
     /// Explain a decision: every row that could match, in order of precedence
     Explain(PromptArgs),
+    /// Look at recorded decisions, sum them up, or write them to a file for other programs
+    #[command(subcommand)]
+    Records(RecordsCommand),
+    /// Take recorded decisions again with another table, and say what changes
+    Replay(ReplayArgs),
     /// Train a classifier from a recipe
     Train(TrainArgs),
     /// Fit abilities and difficulty to outcomes of your own
@@ -93,6 +100,61 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one [default: that of the configuration, 127.0.0.1:8484]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Which records are meant.
+#[derive(Debug, Args)]
+pub(crate) struct RecordsArgs {
+    /// Records: a file that `serve` writes, or JSON lines [default: where the configuration says that `serve` records]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Option<PathBuf>,
+    /// Only from then on: how long ago, such as 24h or 7d, or a date in UTC, such as 2026-11-21
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordsCommand {
+    /// Show the newest decisions, a line each
+    List {
+        #[command(flatten)]
+        records: RecordsArgs,
+        /// How many
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// Count by model, row, task and more; tokens, money, times
+    Stats(RecordsArgs),
+    /// Write records as JSON lines
+    Export {
+        #[command(flatten)]
+        records: RecordsArgs,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+        format: ExportFormat,
+        /// Where they go; `-` is standard output
+        #[arg(long, short, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
+}
+
+/// Forms that records are exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A record as JSON in each line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Table to decide with [default: the configuration, which should give every decision again]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) from: RecordsArgs,
+    /// Label the prompts again instead of going by the recorded labels; needs records with whole prompts
+    #[arg(long)]
+    pub(crate) relabel: bool,
 }
 
 #[derive(Debug, Args)]
