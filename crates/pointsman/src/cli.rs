@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
@@ -248,7 +248,7 @@ pub(crate) struct OutcomesArgs {
     /// Sources to use only: a name, or what comes before its first `/`
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) source: Vec<String>,
-    /// Folder of `pointsman fit` or `calibrate` with abilities.toml
+    /// Folder that `pointsman fit` or `calibrate` wrote: abilities of models, and perhaps a classifier
     #[arg(long, value_name = "DIR")]
     pub(crate) calibration: Option<PathBuf>,
     /// Folder for report.json, items.csv and index.html

@@ -15,8 +15,6 @@ use serde::Deserialize;
 use super::prompts;
 use crate::cli::{EvalDifficultyArgs, Global};
 use crate::commands::Outcome;
-use crate::config::Config;
-use crate::model;
 
 /// Bootstrap draws.
 const DRAWS: usize = 200;
@@ -31,8 +29,8 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
     let (items, truths): (Vec<&Item>, Vec<f64>) =
         outcomes.items.iter().filter_map(|item| Some((item, truth(item)?))).unzip();
     anyhow::ensure!(!items.is_empty(), "no item of the input is in {}", name_of(args.items.as_deref()));
-    let abilities = prompts::abilities(&args.outcomes)?;
-    let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
+    let calibration = prompts::Calibration::read(&args.outcomes)?;
+    let classifier = calibration.classifier(global)?;
     let embedded = prompts::embed(&classifier, &items)?;
     let rated: Vec<Rated<'_>> = items
         .iter()
@@ -58,7 +56,7 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
         seed: args.outcomes.seed,
     };
     let mut report = DifficultyReport::new(provenance, &rated, DRAWS);
-    if let Some((_, abilities)) = &abilities {
+    if let Some((_, abilities)) = &calibration.abilities {
         report = report.with_models(chances(&classifier, abilities, &items, &embedded));
     }
     if let Some(folder) = &args.outcomes.report {
@@ -118,8 +116,6 @@ fn chances(
     embedded: &[Embedded],
 ) -> Vec<(String, Vec<(f64, f64)>)> {
     let vocabulary = classifier.vocabulary();
-    #[expect(clippy::cast_possible_truncation, reason = "abilities are f32")]
-    let spread = classifier.card().calibration.ability.residual_sd as f32;
     let mut names: Vec<&str> =
         items.iter().flat_map(|item| item.outcomes.keys().map(|name| &**name)).collect();
     names.sort_unstable();
@@ -130,7 +126,7 @@ fn chances(
             let labels = &embedded.labels;
             let task = (&labels.task, vocabulary.group_of(&labels.task));
             let outcome = item.outcomes.get(name)?;
-            Some((abilities.success(model, task, (labels.ability, spread)), outcome.score))
+            Some((abilities.success(model, task, (labels.ability, labels.ability_sd)), outcome.score))
         };
         Some((name.to_owned(), items.iter().zip(embedded).filter_map(pair).collect()))
     };

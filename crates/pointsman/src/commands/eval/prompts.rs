@@ -1,7 +1,7 @@
 //! Prompts with outcomes, and what the classifier reads in them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use pointsman_classifier::{Classifier, Embedded, features};
@@ -12,7 +12,9 @@ use pointsman_eval::routing::published;
 use pointsman_policy::Abilities;
 use pointsman_policy::config::Source;
 
-use crate::cli::OutcomesArgs;
+use crate::cli::{Global, OutcomesArgs};
+use crate::config::Config;
+use crate::model;
 use crate::terminal::{self, WARNING, styled};
 
 /// Prompts that are read between two moves of the progress bar.
@@ -95,22 +97,60 @@ pub(super) fn embed(classifier: &Classifier, items: &[&Item]) -> Result<Vec<Embe
     Ok(embedded)
 }
 
-/// What a head may learn from; `score` is the score without any head.
-pub(super) fn reading(item: &Item, embedded: &Embedded, score: f32) -> Reading {
+/// What a head may learn from; `score` is the score without any head. Of the encoder's layers the last alone is read: few
+/// rows do not tell what the others would add.
+pub(super) fn reading(classifier: &Classifier, item: &Item, embedded: &Embedded, score: f32) -> Reading {
+    let hidden = classifier.card().encoder.hidden;
+    let last = embedded.embedding.len().saturating_sub(hidden);
     let chances = embedded.labels.task_scores.iter().map(|(_, chance)| *chance);
     Reading {
-        embedding: embedded.embedding.clone(),
+        embedding: embedded.embedding[last..].to_vec(),
         features: features(item.prompt.subject()).to_vec(),
         opinions: chances.chain([score]).collect(),
     }
 }
 
-/// The abilities in the folder that `--calibration` names, and the file's name.
-pub(super) fn abilities(args: &OutcomesArgs) -> Result<Option<(String, Abilities)>> {
-    let Some(folder) = &args.calibration else { return Ok(None) };
-    let path = folder.join("abilities.toml");
+/// What `--calibration` names: abilities of models, a classifier with a head of its own, or both.
+#[derive(Default)]
+pub(super) struct Calibration {
+    /// The abilities with the name of their file.
+    pub(super) abilities: Option<(String, Abilities)>,
+    /// The folder of the classifier.
+    pub(super) model: Option<PathBuf>,
+}
+
+impl Calibration {
+    pub(super) fn read(args: &OutcomesArgs) -> Result<Self> {
+        let Some(folder) = &args.calibration else { return Ok(Self::default()) };
+        let (path, model) = (folder.join("abilities.toml"), folder.join("model"));
+        let calibration = Self {
+            abilities: path.exists().then(|| abilities(&path)).transpose()?,
+            model: model.exists().then_some(model),
+        };
+        anyhow::ensure!(
+            calibration.abilities.is_some() || calibration.model.is_some(),
+            "--calibration {}: there is neither abilities.toml nor a folder `model`, as `pointsman fit` and `calibrate` write",
+            folder.display()
+        );
+        Ok(calibration)
+    }
+
+    /// The classifier: that of `--model`, else the calibrated one, else that of the configuration.
+    pub(super) fn classifier(&self, global: &Global) -> Result<Classifier> {
+        let config = Config::load(global.config.as_deref())?;
+        match &self.model {
+            Some(folder) if global.model.is_none() => {
+                let model = Some(folder.display().to_string());
+                model::load(&Global { model, ..global.clone() }, &config)
+            }
+            _ => model::load(global, &config),
+        }
+    }
+}
+
+fn abilities(path: &Path) -> Result<(String, Abilities)> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{name}: cannot be read"))?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("{name}: cannot be read"))?;
     let abilities = Abilities::parse(&Source::new(name.as_str(), text))?;
-    Ok(Some((name, abilities)))
+    Ok((name, abilities))
 }

@@ -17,8 +17,6 @@ use pointsman_policy::{Abilities, ModelAbility};
 use super::prompts;
 use crate::cli::{EvalRoutingArgs, Global};
 use crate::commands::Outcome;
-use crate::config::Config;
-use crate::model;
 
 /// Bootstrap draws.
 const DRAWS: usize = 1_000;
@@ -33,9 +31,10 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         args.adapt,
         items.len()
     );
-    let abilities = prompts::abilities(&args.outcomes)?;
-    let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
-    let known = abilities.as_ref().map(|(_, abilities)| Known::find(abilities, &models)).transpose()?;
+    let calibration = prompts::Calibration::read(&args.outcomes)?;
+    let classifier = calibration.classifier(global)?;
+    let abilities = calibration.abilities.as_ref();
+    let known = abilities.map(|(_, abilities)| Known::find(abilities, &models)).transpose()?;
     let embedded = prompts::embed(&classifier, &items)?;
     let field = Field { classifier: &classifier, items, embedded, models, known };
     let (learnt, routed) = split(field.items.len(), args.adapt, args.outcomes.seed);
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         provenance: RoutingProvenance {
             dataset: prompts::name(&args.outcomes.input),
             classifier: format!("{} {}", card.name, card.version),
-            abilities: abilities.as_ref().map(|(name, _)| name.clone()),
+            abilities: abilities.map(|(name, _)| name.clone()),
             adapted: learnt.len(),
             left_out: outcomes.items.len() - field.items.len(),
             unreadable: outcomes.skipped.len(),
@@ -212,15 +211,13 @@ impl Field<'_> {
     fn chances(&self, at: &[usize]) -> Vec<f64> {
         let Some(known) = &self.known else { return Vec::new() };
         let vocabulary = self.classifier.vocabulary();
-        #[expect(clippy::cast_possible_truncation, reason = "abilities are f32")]
-        let spread = self.classifier.card().calibration.ability.residual_sd as f32;
         let of = |at: &usize| {
             let labels = &self.embedded[*at].labels;
             let task = (&labels.task, vocabulary.group_of(&labels.task));
             known
                 .models
                 .iter()
-                .map(move |model| known.abilities.success(model, task, (labels.ability, spread)))
+                .map(move |model| known.abilities.success(model, task, (labels.ability, labels.ability_sd)))
         };
         at.iter().flat_map(of).collect()
     }
@@ -251,7 +248,8 @@ impl Field<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "scores are read as f32")]
         let scores = self.zero_shot(&all).into_iter().map(|score| score as f32);
         let rows = self.items.iter().zip(&self.embedded).zip(scores);
-        rows.map(|((item, embedded), score)| prompts::reading(item, embedded, score)).collect()
+        rows.map(|((item, embedded), score)| prompts::reading(self.classifier, item, embedded, score))
+            .collect()
     }
 }
 
