@@ -28,7 +28,7 @@ use crate::record::{Answered, Feedback, Record};
 use crate::store::{Retention, StoreError};
 
 /// How far apart commits are at most: what a crash can lose.
-pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(900);
+pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(400);
 
 /// Messages that may wait for the thread, two to a request.
 const QUEUE: usize = 16_384;
