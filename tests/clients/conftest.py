@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import anthropic
 import openai
 import pytest
 
@@ -97,6 +98,9 @@ class Sidecar(Process):
 
     def client(self, **options):
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="sk-planted-client-key", max_retries=0, **options)
+
+    def anthropic(self, **options):
+        return anthropic.Anthropic(base_url=self.url, api_key="sk-planted-client-key", max_retries=0, **options)
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ impl Golden {
 }
 
 fn with_engine(engine: Engine, tensors: HashMap<String, Tensor>) -> Result<Model> {
-    Model::with_engine(&CONFIG, TASKS, engine, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    Model::with_engine(&CONFIG, TASKS, &[CONFIG.layers], engine, &vb)
 }
 
 fn model(tensors: HashMap<String, Tensor>) -> Model {

@@ -1,8 +1,8 @@
 //! The pre-trained encoder that a fit starts from.
 
 use candle_core::Device;
-use pointsman_classifier::EncoderConfig;
 use pointsman_classifier::weights::{self, Tensors};
+use pointsman_classifier::{Card, DIFFICULTY_HEAD, EncoderConfig, FileHash, FileHashes, TASK_HEAD};
 use serde::Deserialize;
 
 use crate::error::TrainError;
@@ -14,6 +14,8 @@ pub struct Backbone {
     pub config: EncoderConfig,
     /// `tokenizer.json`, as it is.
     pub tokenizer: Vec<u8>,
+    /// The pooled layers that a difficulty head reads: those of the model that the backbone was taken from, else the last.
+    pub difficulty_layers: Vec<usize>,
     /// The encoder's tensors in f32 by their published names; pooler and position ids are left out.
     pub tensors: Tensors,
 }
@@ -55,7 +57,57 @@ impl Backbone {
             .map(|(name, tensor)| (name.strip_prefix("bert.").map(str::to_owned).unwrap_or(name), tensor))
             .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
             .collect();
-        Ok(Self { config: published.into(), tokenizer: read("tokenizer.json")?, tensors })
+        let difficulty_layers = vec![published.num_hidden_layers];
+        let tokenizer = read("tokenizer.json")?;
+        Ok(Self { config: published.into(), tokenizer, difficulty_layers, tensors })
+    }
+
+    /// The encoder of a model of ours, with its tokenizer and its difficulty head, from its files.
+    ///
+    /// The head's calibration is folded into its weights, so that it says calibrated abilities by itself.
+    ///
+    /// # Errors
+    /// When the card is not usable or belongs to other files.
+    pub fn of_model(card: &str, tokenizer: Vec<u8>, weights: &[u8]) -> Result<Self, TrainError> {
+        let refuse = |error: Box<dyn std::error::Error + Send + Sync>| TrainError::Model(error);
+        let card = Card::parse(card).map_err(|error| refuse(Box::new(error)))?;
+        if FileHashes::of(weights, &tokenizer) != card.files {
+            let message = format!("the card of the backbone `{}` belongs to other files", card.name);
+            return Err(TrainError::Data { message });
+        }
+        let mut tensors = weights::read(weights, &Device::Cpu).map_err(|error| refuse(Box::new(error)))?;
+        let ability = card.calibration.ability;
+        for (part, shift) in [("weight", 0.0), ("bias", ability.shift)] {
+            if let Some(tensor) = tensors.get_mut(&format!("{DIFFICULTY_HEAD}.{part}")) {
+                *tensor = tensor.affine(ability.scale, shift)?;
+            }
+        }
+        let task = format!("{TASK_HEAD}.");
+        tensors.retain(|name, _| !name.starts_with(&task));
+        Ok(Self { config: card.encoder, tokenizer, difficulty_layers: card.difficulty_layers, tensors })
+    }
+
+    /// The backbone with its weights as a model folder stores them, and their hash. Without `difficulty` the head for it, if
+    /// there is one, is left out.
+    pub(crate) fn as_served(&self, difficulty: bool) -> Result<(Self, FileHash), TrainError> {
+        let head = format!("{DIFFICULTY_HEAD}.");
+        let kept = self.tensors.iter().filter(|(name, _)| difficulty || !name.starts_with(&head));
+        let kept: Tensors = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let refuse = |error| TrainError::Model(Box::new(error));
+        let bytes = weights::quantize(&kept).map_err(refuse)?;
+        let tensors = weights::read(&bytes, &Device::Cpu).map_err(refuse)?;
+        let (tokenizer, difficulty_layers) = (self.tokenizer.clone(), self.difficulty_layers.clone());
+        let served = Self { config: self.config, tokenizer, difficulty_layers, tensors };
+        Ok((served, FileHash::of(&bytes)))
+    }
+
+    /// The backbone with about `count` pieces of its Unigram vocabulary: special ones, those of one character, and the most
+    /// probable others.
+    ///
+    /// # Errors
+    /// When the tokenizer is of another kind, or has pieces without embeddings.
+    pub fn with_pieces(self, count: usize) -> Result<Self, TrainError> {
+        crate::pieces::prune(self, count)
     }
 }
 

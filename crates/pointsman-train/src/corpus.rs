@@ -96,6 +96,9 @@ impl Corpus {
         let mut candidates = Vec::new();
         for (i, source) in recipe.tasks.iter().enumerate() {
             let mut rows = task_rows(source, &vocabulary, data)?;
+            if source.share < 1.0 {
+                rows = a_share(rows, source.share, recipe.seed ^ i as u64);
+            }
             if let Some(limit) = source.per_label {
                 rows = at_most_per_label(rows, limit, recipe.seed ^ i as u64);
             }
@@ -253,6 +256,13 @@ fn opinion(row: &Row, weight: f32) -> Result<Option<DifficultyTarget>, String> {
     Ok(Some(DifficultyTarget { share, weight, measured: false }))
 }
 
+/// A random choice of `share` of the rows, and all that state the dev or test split. A larger share holds the smaller.
+fn a_share(rows: Vec<Candidate>, share: f64, seed: u64) -> Vec<Candidate> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let kept_anyway = |row: &Candidate| matches!(row.stated, Some(Split::Dev | Split::Test));
+    rows.into_iter().filter(|row| random.random::<f64>() < share || kept_anyway(row)).collect()
+}
+
 /// A random choice of at most `limit` rows of each label, in their first order.
 fn at_most_per_label(rows: Vec<Candidate>, limit: usize, seed: u64) -> Vec<Candidate> {
     let mut of_label: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -344,6 +354,18 @@ mod tests {
     }
 
     #[test]
+    fn a_larger_share_holds_the_smaller() {
+        let rows =
+            || (0..400).map(|i| candidate(&format!("row {i}"), Some([Split::Train, Split::Dev][i % 2])));
+        let ids = |share| -> Vec<String> {
+            a_share(rows().collect(), share, 3).into_iter().map(|row| row.example.id).collect()
+        };
+        let (small, large) = (ids(0.25), ids(0.5));
+        assert!((230..270).contains(&small.len()) && (280..320).contains(&large.len()));
+        assert!(small.iter().all(|id| large.contains(id)));
+    }
+
+    #[test]
     fn rare_labels_are_weighed_up() {
         let of_label = |label: usize, i: usize| {
             let mut candidate = candidate(&format!("word{i} other{i} third{i}"), Some(Split::Train));
@@ -386,6 +408,7 @@ mod tests {
             map: BTreeMap::new(),
             sources: Vec::new(),
             per_label: None,
+            share: 1.0,
             weight: 1.0,
             opinion_weight: 0.0,
         };
@@ -418,6 +441,7 @@ mod tests {
             labels: None,
             sources: vec!["s".to_owned()],
             per_label: None,
+            share: 1.0,
             weight: 0.5,
             opinion_weight: 0.0,
         };

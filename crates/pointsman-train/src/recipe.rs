@@ -38,6 +38,9 @@ pub struct Recipe {
     /// Where difficulty comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeSource>,
+    /// How the difficulty head is fitted afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<DifficultyRecipe>,
     /// How rows that state no split are split.
     #[serde(default)]
     pub split: SplitRecipe,
@@ -52,7 +55,8 @@ pub struct Recipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackboneRecipe {
-    /// `hf:ORG/NAME[@REV]` or a folder, with `config.json`, `tokenizer.json` and `model.safetensors`.
+    /// `hf:ORG/NAME[@REV]` or a folder, with `config.json`, `tokenizer.json` and `model.safetensors`; or a model of ours: its
+    /// folder, or `embedded`.
     pub source: String,
     /// Its name.
     pub name: String,
@@ -60,6 +64,9 @@ pub struct BackboneRecipe {
     pub licence: String,
     /// Who is to be named, as the licence asks.
     pub attribution: String,
+    /// How many pieces of a Unigram vocabulary to keep, the most probable; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
 }
 
 /// One label of the recipe's own vocabulary.
@@ -95,6 +102,9 @@ pub struct TaskSource {
     /// Most rows of one label to take, chosen by the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_label: Option<usize>,
+    /// Share of the rows to take, 0–1, chosen by the seed: for learning curves. Rows that state the dev or test split all stay.
+    #[serde(default = "one_f64")]
+    pub share: f64,
     /// Weight of each row in the task loss.
     #[serde(default = "one")]
     pub weight: f32,
@@ -115,6 +125,17 @@ pub struct OutcomeSource {
     /// Weight of each row in the difficulty loss.
     #[serde(default = "one")]
     pub weight: f32,
+}
+
+/// How the difficulty head is fitted once the encoder is done: to the difficulties that an item-response model finds in
+/// measured outcomes. Without it the head learns beside the task head, from [`Recipe::outcomes`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifficultyRecipe {
+    /// Files of outcomes, each as in [`TaskSource::files`].
+    pub outcomes: Vec<String>,
+    /// The pooled layers that the head reads, ascending, 0 for the embeddings; the last must be the encoder's last.
+    pub layers: Vec<usize>,
 }
 
 /// How rows that state no split are divided.
@@ -159,28 +180,41 @@ pub struct AugmentRecipe {
 pub struct FitRecipe {
     /// Passes over the training split.
     pub epochs: usize,
+    /// Fits from one start with orders, variations and dropout of their own, whose weights are averaged: a uniform model
+    /// soup (Wortsman et al. 2022, arXiv 2203.05482), which costs training time and nothing afterwards.
+    #[serde(default = "one_usize")]
+    pub runs: usize,
     /// Rows per step.
     pub batch: usize,
     /// Highest learning rate of the top of the encoder.
+    #[serde(default = "learning_rate")]
     pub learning_rate: f64,
     /// Highest learning rate of the heads, which start from nothing.
+    #[serde(default = "head_learning_rate")]
     pub head_learning_rate: f64,
     /// Factor on the learning rate from one encoder layer to the one below it.
     #[serde(default = "one_f64")]
     pub layer_decay: f64,
     /// Share of all steps in which the learning rate rises.
+    #[serde(default = "tenth")]
     pub warmup: f64,
     /// Decoupled weight decay (Loshchilov & Hutter 2019).
+    #[serde(default = "hundredth")]
     pub weight_decay: f64,
     /// Largest norm of the gradient of all weights together.
+    #[serde(default = "one_f64")]
     pub clip_norm: f64,
     /// Probability that is spread evenly over all labels.
+    #[serde(default = "label_smoothing")]
     pub label_smoothing: f32,
     /// Probability that goes to a row's other accepted labels, together.
+    #[serde(default = "second_label")]
     pub second_label: f32,
     /// Share of pooled features that are dropped in training.
+    #[serde(default = "dropout")]
     pub dropout: f32,
     /// Weight of the difficulty loss beside the task loss.
+    #[serde(default = "half")]
     pub difficulty_loss: f32,
     /// How far rare labels are weighed up: a row counts `(mean rows per label / rows of its label)^balance`, at most 4. 0
     /// counts all rows alike.
@@ -189,9 +223,16 @@ pub struct FitRecipe {
     /// Name prefixes of weights that stay as they are in the backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
+    /// Whether the encoder stays as it is and only the heads are fitted, to representations that are computed once.
+    #[serde(default)]
+    pub frozen: bool,
     /// Steps between checkpoints.
     #[serde(default = "checkpoint_steps")]
     pub checkpoint_every: usize,
+}
+
+fn one_usize() -> usize {
+    1
 }
 
 fn task_column() -> String {
@@ -204,6 +245,38 @@ fn one() -> f32 {
 
 fn one_f64() -> f64 {
     1.0
+}
+
+fn learning_rate() -> f64 {
+    1e-4
+}
+
+fn head_learning_rate() -> f64 {
+    1e-3
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+fn hundredth() -> f64 {
+    0.01
+}
+
+fn label_smoothing() -> f32 {
+    0.05
+}
+
+fn second_label() -> f32 {
+    0.2
+}
+
+fn dropout() -> f32 {
+    0.1
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 fn checkpoint_steps() -> usize {
@@ -253,12 +326,17 @@ impl Recipe {
         let counts = [
             ("window", self.window, 16),
             ("fit.epochs", self.fit.epochs, 1),
+            ("fit.runs", self.fit.runs, 1),
             ("fit.batch", self.fit.batch, 1),
         ];
         for (key, count, least) in counts {
             if count < least {
                 return Err(format!("`{key}` is {count}; it must be at least {least}"));
             }
+        }
+        if self.fit.frozen && self.augment != AugmentRecipe::default() {
+            return Err("`fit.frozen` computes each prompt's representation once, so `augment` cannot vary it; leave one out"
+                .to_owned());
         }
         if self.tasks.is_empty() {
             return Err("there is no [[tasks]] source; name at least one file of labelled prompts".to_owned());
@@ -351,6 +429,11 @@ mod tests {
     fn mistakes_are_named() {
         for (wrong, message) in [
             (SMALL.replace("epochs = 1", "epochs = 0"), "`fit.epochs` is 0"),
+            (SMALL.replace("epochs = 1", "epochs = 1\nruns = 0"), "`fit.runs` is 0"),
+            (
+                SMALL.replace("[fit]", "[augment]\ncase = 0.1\n[fit]\nfrozen = true"),
+                "`augment` cannot vary it",
+            ),
             (SMALL.replace("dropout = 0.1", "dropout = 1.5"), "`fit.dropout` is 1.5"),
             (SMALL.replace("dropout = 0.1", "drop_out = 0.1"), "unknown field `drop_out`"),
             (SMALL.replace("seed = 1", "seed = 1\nlabels = [{ name = \"a\" }]"), "at least two tasks"),

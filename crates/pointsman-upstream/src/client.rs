@@ -4,20 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use pointsman_domain::{ModelId, ProviderName};
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 
 use crate::body::RequestBody;
 use crate::demo;
+use crate::dialect::{Dialect, Recipient};
 use crate::error::{ErrorKind, UpstreamError};
 use crate::headers;
 use crate::provider::{Endpoint, Provider};
 use crate::reply::Reply;
 use crate::secret::ApiKey;
+use crate::translation::Translation;
+
+/// The version of Anthropic's API that is asked for when the client names none.
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
 /// How providers are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ impl Default for ClientOptions {
 /// One request that a client made, for whichever provider gets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
+    /// How the client speaks, and wants to be answered.
+    pub dialect: Dialect,
     /// The headers that came with it. Credentials and those of the client's connection are not passed on.
     pub headers: &'a HeaderMap,
     /// The body that came with it.
@@ -108,75 +115,112 @@ impl Client {
     /// The environment variable that `provider` needs and that is not set, if that is so.
     #[must_use]
     pub fn missing_key(&self, provider: &ProviderName) -> Option<&str> {
-        let ready = self.providers.get(provider)?;
-        match &ready.provider {
-            Provider::OpenAi(endpoint) if ready.key.is_none() => endpoint.api_key_env.as_deref(),
-            _ => None,
-        }
+        let ready = self.providers.get(provider).filter(|ready| ready.key.is_none())?;
+        ready.provider.endpoint()?.api_key_env.as_deref()
     }
 
     /// Sends a chat to `target` and returns its reply as soon as the head has come, whatever the status.
     ///
-    /// Dropping the future, or the reply, ends the call.
+    /// A request in the provider's own dialect goes through byte for byte but for the model's name, and so does its
+    /// reply. Any other is translated; then a reply that is not streamed is read to its end first, and the header
+    /// `x-pointsman-lossy` names what could not be carried over. Dropping the future, or the reply, ends the call.
+    ///
+    /// # Errors
+    /// When there is no reply at all, or the request would mean something else in the provider's dialect.
+    pub async fn chat(&self, target: &ModelId, call: Call<'_>) -> Result<Reply, UpstreamError> {
+        let ready = self.ready(target)?;
+        let recipient = Recipient {
+            dialect: ready.provider.dialect(),
+            model: target.model(),
+            is_openai: ready.provider.is_openai(),
+        };
+        if recipient.dialect == call.dialect {
+            return self.send(target, ready, &call).await;
+        }
+        let name = target.provider();
+        let (body, translation) = Translation::of_request(&call, recipient)
+            .map_err(|error| UpstreamError::new(ErrorKind::Untranslatable, name, error.to_string()))?;
+        let headers = headers::of_translated_request(call.headers);
+        let translated = Call { dialect: recipient.dialect, headers: &headers, body: &body, ..call };
+        let reply = self.send(target, ready, &translated).await?;
+        translation.of_reply(reply, name).await
+    }
+
+    /// Has `target` count the tokens of a request in Anthropic's dialect; `None` if its provider does not count.
     ///
     /// # Errors
     /// When there is no reply at all.
-    pub async fn chat_completions(&self, target: &ModelId, call: Call<'_>) -> Result<Reply, UpstreamError> {
+    pub async fn count_tokens(
+        &self,
+        target: &ModelId,
+        call: Call<'_>,
+    ) -> Option<Result<Reply, UpstreamError>> {
+        match self.ready(target) {
+            Ok(Ready { provider: Provider::Anthropic(endpoint), .. })
+                if call.dialect == Dialect::Anthropic =>
+            {
+                let url = endpoint.base_url.join_versioned("messages/count_tokens");
+                Some(self.post(target, url, &call).await)
+            }
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn ready(&self, target: &ModelId) -> Result<&Ready, UpstreamError> {
         let name = target.provider();
-        let Some(ready) = self.providers.get(name) else {
+        self.providers.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.providers.keys().map(ProviderName::as_str).collect();
             let detail = format!("known providers: {}", known.join(", "));
-            return Err(UpstreamError::new(ErrorKind::UnknownProvider, name, detail));
-        };
+            UpstreamError::new(ErrorKind::UnknownProvider, name, detail)
+        })
+    }
+
+    /// Sends a chat that is in the provider's dialect.
+    async fn send(&self, target: &ModelId, ready: &Ready, call: &Call<'_>) -> Result<Reply, UpstreamError> {
         match &ready.provider {
-            Provider::Demo => Ok(demo::chat_completion(target.model(), &call)),
+            Provider::Demo => Ok(demo::chat_completion(target.model(), call)),
             Provider::OpenAi(endpoint) => {
-                let authorization = self.authorization(name, ready)?;
-                let body = call.body.with_model(target.model());
-                self.post(name, endpoint, "chat/completions", authorization, call.headers, body).await
+                self.post(target, endpoint.base_url.join("chat/completions"), call).await
+            }
+            Provider::Azure { endpoint, api_version } => {
+                let url = endpoint.base_url.azure_chat(target.model(), api_version.as_deref());
+                self.post(target, url, call).await
+            }
+            Provider::Anthropic(endpoint) => {
+                self.post(target, endpoint.base_url.join_versioned("messages"), call).await
             }
         }
     }
 
-    fn authorization(
-        &self,
-        name: &ProviderName,
-        ready: &Ready,
-    ) -> Result<Option<HeaderValue>, UpstreamError> {
-        match self.missing_key(name) {
-            Some(variable) => {
-                let detail = format!("set {variable} in the environment that pointsman is started in");
-                Err(UpstreamError::new(ErrorKind::MissingKey, name, detail))
-            }
-            None => Ok(ready.key.as_ref().map(ApiKey::authorization)),
+    async fn post(&self, target: &ModelId, url: Url, call: &Call<'_>) -> Result<Reply, UpstreamError> {
+        let name = target.provider();
+        let ready = self.ready(target)?;
+        if let Some(variable) = self.missing_key(name) {
+            let detail = format!("set {variable} in the environment that pointsman is started in");
+            return Err(UpstreamError::new(ErrorKind::MissingKey, name, detail));
         }
-    }
-
-    async fn post(
-        &self,
-        name: &ProviderName,
-        endpoint: &Endpoint,
-        path: &str,
-        authorization: Option<HeaderValue>,
-        client_headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Reply, UpstreamError> {
-        let mut headers = headers::of_request(client_headers);
+        let mut headers = headers::of_request(call.headers);
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        if let Some(authorization) = authorization {
-            headers.insert(AUTHORIZATION, authorization);
+        if call.dialect == Dialect::Anthropic {
+            let (version, default) = ANTHROPIC_VERSION;
+            headers.entry(version).or_insert(default);
         }
-        let request =
-            self.http(name, endpoint)?.post(endpoint.base_url.join(path)).headers(headers).body(body);
+        if let Some(key) = &ready.key {
+            let (name, value) = key.header();
+            headers.insert(name, value);
+        }
+        let body = call.body.with_model(target.model());
+        let request = self.http(name, &url)?.post(url).headers(headers).body(body);
         let response = request.send().await.map_err(|error| UpstreamError::sending(error, name))?;
         let (status, headers) = (response.status(), headers::of_reply(response.headers()));
         let name = name.clone();
         let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &name));
-        Ok(Reply { status, headers, body: body.boxed() })
+        Ok(Reply { status, headers, body: body.boxed(), tells_of_its_end: false })
     }
 
-    fn http(&self, name: &ProviderName, endpoint: &Endpoint) -> Result<&reqwest::Client, UpstreamError> {
-        if !endpoint.base_url.is_https() {
+    fn http(&self, name: &ProviderName, url: &Url) -> Result<&reqwest::Client, UpstreamError> {
+        if url.scheme() != "https" {
             return Ok(&self.plain);
         }
         let secure =
@@ -204,12 +248,17 @@ fn read_key(
     provider: &Provider,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<ApiKey>, BuildError> {
-    let Provider::OpenAi(Endpoint { api_key_env: Some(variable), .. }) = provider else {
+    let Some(Endpoint { api_key_env: Some(variable), .. }) = provider.endpoint() else {
         return Ok(None);
+    };
+    let in_header = match provider {
+        Provider::Demo | Provider::OpenAi(_) => ApiKey::bearer,
+        Provider::Anthropic(_) => ApiKey::x_api_key,
+        Provider::Azure { .. } => ApiKey::azure,
     };
     match environment(variable).filter(|key| !key.trim().is_empty()) {
         None => Ok(None),
-        Some(key) => ApiKey::bearer(&key)
+        Some(key) => in_header(&key)
             .map(Some)
             .ok_or_else(|| BuildError::Key { provider: name.clone(), variable: variable.clone() }),
     }

@@ -46,6 +46,10 @@ pub enum ErrorKind {
     NoReply,
     /// The connection ended within the reply.
     CutReply,
+    /// The reply cannot be understood.
+    BadReply,
+    /// The request would mean something else in the provider's dialect.
+    Untranslatable,
 }
 
 impl ErrorKind {
@@ -60,6 +64,8 @@ impl ErrorKind {
             Self::ConnectTimeout => "upstream_connect_timeout",
             Self::NoReply => "upstream_no_reply",
             Self::CutReply => "upstream_cut_reply",
+            Self::BadReply => "upstream_bad_reply",
+            Self::Untranslatable => "untranslatable_request",
         }
     }
 
@@ -67,19 +73,27 @@ impl ErrorKind {
     #[must_use]
     pub fn side(self) -> Side {
         match self {
-            Self::UnknownProvider => Side::Downstream,
+            Self::UnknownProvider | Self::Untranslatable => Side::Downstream,
             Self::MissingKey | Self::Setup => Side::Ours,
-            Self::Connect | Self::ConnectTimeout | Self::NoReply | Self::CutReply => Side::Upstream,
+            Self::Connect | Self::ConnectTimeout | Self::NoReply | Self::CutReply | Self::BadReply => {
+                Side::Upstream
+            }
         }
     }
 
     /// Whether another model may answer the same request: nothing of a reply has been passed on, and the request
-    /// itself is not at fault.
+    /// itself is not at fault, or at fault in one dialect only.
     #[must_use]
     pub fn retryable(self) -> bool {
         match self {
             Self::UnknownProvider | Self::CutReply => false,
-            Self::MissingKey | Self::Setup | Self::Connect | Self::ConnectTimeout | Self::NoReply => true,
+            Self::MissingKey
+            | Self::Setup
+            | Self::Connect
+            | Self::ConnectTimeout
+            | Self::NoReply
+            | Self::BadReply
+            | Self::Untranslatable => true,
         }
     }
 
@@ -91,7 +105,8 @@ impl ErrorKind {
             Self::MissingKey => StatusCode::UNAUTHORIZED,
             Self::Setup => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect | Self::NoReply | Self::CutReply => StatusCode::BAD_GATEWAY,
+            Self::Untranslatable => StatusCode::BAD_REQUEST,
+            Self::Connect | Self::NoReply | Self::CutReply | Self::BadReply => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -166,6 +181,12 @@ impl fmt::Display for UpstreamError {
             }
             ErrorKind::NoReply => {
                 write!(f, "provider `{provider}` closed the connection without a reply: {detail}")
+            }
+            ErrorKind::BadReply => {
+                write!(f, "the reply of provider `{provider}` cannot be understood: {detail}")
+            }
+            ErrorKind::Untranslatable => {
+                write!(f, "provider `{provider}` cannot take this request: {detail}")
             }
             ErrorKind::CutReply => {
                 write!(f, "provider `{provider}` closed the connection within its reply: {detail}")

@@ -1,8 +1,9 @@
 //! Which headers pass from one side to the other.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG,
+    EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -39,6 +40,29 @@ pub(crate) fn of_request(headers: &HeaderMap) -> HeaderMap {
 /// The headers of a provider's reply that a client gets. Cookies are between the provider and us.
 pub(crate) fn of_reply(headers: &HeaderMap) -> HeaderMap {
     passing(headers, |name| *name != SET_COOKIE)
+}
+
+/// The headers of a client's request that a provider of another dialect gets: those that are not about the dialect, and
+/// a wish for a body that can be read.
+pub(crate) fn of_translated_request(headers: &HeaderMap) -> HeaderMap {
+    const KEPT: [&str; 4] = ["user-agent", "x-request-id", "traceparent", "tracestate"];
+    let mut kept = passing(headers, |name| KEPT.contains(&name.as_str()));
+    kept.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    kept
+}
+
+/// The headers of a provider's reply that go with its translation. `request_id` is how the client's dialect calls the
+/// id of a request.
+pub(crate) fn of_translated_reply(mut headers: HeaderMap, request_id: HeaderName) -> HeaderMap {
+    let ids = [HeaderName::from_static("request-id"), HeaderName::from_static("x-request-id")];
+    let id = ids.into_iter().find_map(|name| headers.remove(name));
+    for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, ETAG] {
+        headers.remove(name);
+    }
+    if let Some(id) = id {
+        headers.insert(request_id, id);
+    }
+    headers
 }
 
 fn passing(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> HeaderMap {
@@ -84,6 +108,25 @@ mod tests {
         let expected =
             map(&[("accept-encoding", "gzip"), ("openai-organization", "org"), ("user-agent", "test")]);
         assert_eq!(of_request(&sent), expected);
+    }
+
+    #[test]
+    fn a_translated_request_and_its_reply_keep_what_is_of_no_dialect() {
+        let sent = map(&[
+            ("user-agent", "test"),
+            ("traceparent", "00-1"),
+            ("openai-organization", "org"),
+            ("anthropic-beta", "b"),
+            ("x-api-key", "client"),
+            ("accept-encoding", "gzip"),
+            ("content-type", "application/json; charset=utf-8"),
+        ]);
+        let expected =
+            map(&[("user-agent", "test"), ("traceparent", "00-1"), ("accept-encoding", "identity")]);
+        assert_eq!(of_translated_request(&sent), expected);
+        let came = map(&[("request-id", "r"), ("content-length", "9"), ("retry-after", "2")]);
+        let expected = map(&[("x-request-id", "r"), ("retry-after", "2")]);
+        assert_eq!(of_translated_reply(came, HeaderName::from_static("x-request-id")), expected);
     }
 
     #[test]

@@ -1,22 +1,28 @@
 //! Providers of models: how their requests look, how they are reached, and what goes wrong on the way.
 //!
 //! [`RequestBody`] finds the model's name in a request without touching another byte; [`openai::ChatRequest`] reads
-//! what routing needs from it; [`Client`] sends it to a [`Provider`] and streams the [`Reply`] back as it comes. The
+//! what routing needs from it, as does [`MessagesRequest`] for Anthropic's
+//! API; [`Client`] sends it to a [`Provider`] and streams the [`Reply`] back as it comes, translated where client and
+//! provider speak different [`Dialect`]s. The
 //! `demo` provider answers on its own, without a network. This crate reads neither clock nor environment: keys come
 //! through a look-up that the caller passes in.
 
 mod body;
 mod client;
 mod demo;
+mod dialect;
 mod error;
 mod headers;
 pub mod openai;
 mod provider;
 mod reply;
 mod secret;
+mod translation;
 
 pub use body::{RequestBody, RequestError};
 pub use client::{BuildError, Call, Client, ClientOptions};
+pub use dialect::anthropic::MessagesRequest;
+pub use dialect::{Dialect, ErrorReply, Lossy, TranslationError, Usage, UsageReader};
 pub use error::{ErrorKind, Side, UpstreamError};
 pub use provider::{BaseUrl, BaseUrlError, Endpoint, Provider, ProviderKind, ProviderKindError};
 pub use reply::{Reply, ReplyBody};

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use pointsman_domain::nearest;
 use reqwest::Url;
 
+use crate::dialect::Dialect;
+
 /// A provider that is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
@@ -14,12 +16,21 @@ pub enum Provider {
     Demo,
     /// Speaks OpenAI's API.
     OpenAi(Endpoint),
+    /// Speaks Anthropic's API.
+    Anthropic(Endpoint),
+    /// OpenAI's models at Azure.
+    Azure {
+        /// The resource, such as `https://NAME.openai.azure.com`.
+        endpoint: Endpoint,
+        /// The version of the API that has an address for each deployment; without one, the v1 API is spoken.
+        api_version: Option<String>,
+    },
 }
 
 /// Where an API is, and which key opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The address that paths such as `/chat/completions` are added to.
+    /// The address that paths such as `/chat/completions` are added to; at Anthropic's API with or without `/v1`.
     pub base_url: BaseUrl,
     /// The environment variable with the key; without one, requests carry no key.
     pub api_key_env: Option<String>,
@@ -28,8 +39,40 @@ pub struct Endpoint {
 impl Provider {
     /// The providers that need no section in the configuration, by name.
     #[must_use]
-    pub fn built_in() -> [(&'static str, Self); 2] {
-        [("demo", Self::Demo), ("openai", Self::OpenAi(Endpoint::openai()))]
+    pub fn built_in() -> [(&'static str, Self); 3] {
+        [
+            ("demo", Self::Demo),
+            ("openai", Self::OpenAi(Endpoint::openai())),
+            ("anthropic", Self::Anthropic(Endpoint::anthropic())),
+        ]
+    }
+
+    /// How it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Demo | Self::OpenAi(_) | Self::Azure { .. } => Dialect::OpenAiChat,
+            Self::Anthropic(_) => Dialect::Anthropic,
+        }
+    }
+
+    /// Where it is, if it is elsewhere.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Demo => None,
+            Self::OpenAi(endpoint) | Self::Anthropic(endpoint) | Self::Azure { endpoint, .. } => {
+                Some(endpoint)
+            }
+        }
+    }
+
+    /// Whether the models are OpenAI's, served by OpenAI or Azure.
+    pub(crate) fn is_openai(&self) -> bool {
+        match self {
+            Self::OpenAi(endpoint) => endpoint.base_url.is_openai(),
+            Self::Azure { .. } => true,
+            Self::Demo | Self::Anthropic(_) => false,
+        }
     }
 }
 
@@ -40,6 +83,13 @@ impl Endpoint {
         let url = Url::parse("https://api.openai.com/v1").expect("a constant that the tests parse");
         Self { base_url: BaseUrl(url), api_key_env: Some("OPENAI_API_KEY".to_owned()) }
     }
+
+    /// Anthropic's own.
+    #[must_use]
+    pub fn anthropic() -> Self {
+        let url = Url::parse("https://api.anthropic.com").expect("a constant that the tests parse");
+        Self { base_url: BaseUrl(url), api_key_env: Some("ANTHROPIC_API_KEY".to_owned()) }
+    }
 }
 
 /// What a provider speaks, as the configuration names it.
@@ -49,16 +99,21 @@ pub enum ProviderKind {
     OpenAi,
     /// A server that speaks OpenAI's API: vLLM, Ollama, llama.cpp, LM Studio and others.
     OpenAiCompatible,
+    /// Anthropic, or a server that speaks its API.
+    Anthropic,
+    /// OpenAI's models at Azure.
+    Azure,
     /// The provider that answers on its own.
     Demo,
 }
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::OpenAi, Self::OpenAiCompatible, Self::Demo];
+    pub const ALL: [Self; 5] =
+        [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Azure, Self::Demo];
 
     /// Kinds that are spoken of, but not spoken.
-    const NOT_YET: [&str; 3] = ["anthropic", "bedrock", "azure"];
+    const NOT_YET: [&str; 1] = ["bedrock"];
 
     /// The name in the configuration.
     #[must_use]
@@ -66,6 +121,8 @@ impl ProviderKind {
         match self {
             Self::OpenAi => "openai",
             Self::OpenAiCompatible => "openai_compatible",
+            Self::Anthropic => "anthropic",
+            Self::Azure => "azure",
             Self::Demo => "demo",
         }
     }
@@ -138,6 +195,39 @@ impl BaseUrl {
         url
     }
 
+    /// The address of `path` in the first version of an API, whose number the base may name or not.
+    pub(crate) fn join_versioned(&self, path: &str) -> Url {
+        let names_version = self.0.path().trim_end_matches('/').ends_with("/v1");
+        if names_version { self.join(path) } else { self.join(&format!("v1/{path}")) }
+    }
+
+    /// The address of chats with `deployment` at Azure: of its own in versions of the API that have a date, of the v1 API
+    /// otherwise.
+    pub(crate) fn azure_chat(&self, deployment: &str, api_version: Option<&str>) -> Url {
+        let base = self.0.path().trim_end_matches('/');
+        let is_v1 = base.ends_with("/openai/v1");
+        let mut url = match api_version {
+            _ if is_v1 => self.join("chat/completions"),
+            None => self.join("openai/v1/chat/completions"),
+            Some(_) => {
+                let mut url = self.join("openai/deployments");
+                if let Ok(mut path) = url.path_segments_mut() {
+                    path.extend([deployment, "chat", "completions"]);
+                }
+                url
+            }
+        };
+        if let Some(version) = api_version {
+            url.query_pairs_mut().append_pair("api-version", version);
+        }
+        url
+    }
+
+    /// Whether it is OpenAI's own API.
+    pub(crate) fn is_openai(&self) -> bool {
+        self.0.host_str() == Some("api.openai.com")
+    }
+
     /// Whether what is sent there is encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -205,6 +295,28 @@ mod tests {
         }
         let bare: BaseUrl = "http://localhost:8000".parse().expect("valid");
         assert_eq!(bare.join("models").as_str(), "http://localhost:8000/models");
+        for base in ["http://localhost/", "http://localhost/v1", "http://localhost/v1/"] {
+            let base: BaseUrl = base.parse().expect("valid");
+            assert_eq!(base.join_versioned("messages").as_str(), "http://localhost/v1/messages");
+        }
+    }
+
+    #[test]
+    fn azure_has_addresses_of_two_kinds() {
+        let (resource, v1) = ("https://x.openai.azure.com", "https://x.openai.azure.com/openai/v1/");
+        for (base, version, address) in [
+            (resource, None, "/openai/v1/chat/completions"),
+            (v1, None, "/openai/v1/chat/completions"),
+            (v1, Some("preview"), "/openai/v1/chat/completions?api-version=preview"),
+            (
+                resource,
+                Some("2024-10-21"),
+                "/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21",
+            ),
+        ] {
+            let url = base.parse::<BaseUrl>().expect("valid").azure_chat("a/b", version);
+            assert_eq!(url.as_str(), format!("{resource}{address}"));
+        }
     }
 
     #[test]
@@ -219,7 +331,8 @@ mod tests {
             let base: BaseUrl = url.parse().expect(url);
             assert_eq!((base.is_loopback(), base.is_https()), (loopback, https), "{url}");
         }
-        assert!(Endpoint::openai().base_url.is_https());
+        assert!(Endpoint::openai().base_url.is_https() && Endpoint::openai().base_url.is_openai());
+        assert!(Endpoint::anthropic().base_url.is_https() && !Endpoint::anthropic().base_url.is_openai());
     }
 
     #[test]
@@ -248,7 +361,7 @@ mod tests {
         };
         assert_eq!(
             said("bedrock"),
-            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, demo"
+            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, anthropic, azure, demo"
         );
         assert_eq!(said("opanai"), "unknown kind `opanai`; did you mean `openai`?");
     }

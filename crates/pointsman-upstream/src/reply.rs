@@ -18,8 +18,11 @@ pub struct Reply {
     pub status: StatusCode,
     /// The provider's headers, but for those that concern its connection alone.
     pub headers: HeaderMap,
-    /// The body, byte for byte.
+    /// The body: byte for byte as it came, or translated.
     pub body: ReplyBody,
+    /// Whether the body tells the client that it broke off before it yields the error, as translated streams do; the
+    /// connection need not tell, then.
+    pub tells_of_its_end: bool,
 }
 
 impl fmt::Debug for Reply {

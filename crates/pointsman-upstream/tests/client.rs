@@ -17,8 +17,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pointsman_domain::{ModelId, ProviderName};
 use pointsman_upstream::{
-    BuildError, Call, Client, ClientOptions, Endpoint, ErrorKind, Provider, Reply, RequestBody, Side,
-    UpstreamError,
+    BuildError, Call, Client, ClientOptions, Dialect, Endpoint, ErrorKind, Provider, Reply, RequestBody,
+    Side, UpstreamError,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -88,9 +88,15 @@ async fn send(
     body: &'static str,
 ) -> Result<Reply, UpstreamError> {
     let body = RequestBody::parse(Bytes::from_static(body.as_bytes())).unwrap();
-    let call =
-        Call { headers, body: &body, request_id: "r1", received_unix_s: 7, about: "It was labelled chat." };
-    client.chat_completions(&ModelId::parse(target).unwrap(), call).await
+    let call = Call {
+        dialect: Dialect::OpenAiChat,
+        headers,
+        body: &body,
+        request_id: "r1",
+        received_unix_s: 7,
+        about: "It was labelled chat.",
+    };
+    client.chat(&ModelId::parse(target).unwrap(), call).await
 }
 
 async fn text(reply: Reply) -> Result<String, UpstreamError> {

@@ -37,7 +37,7 @@ pub(crate) fn device(global: &Global, configured: DeviceChoice) -> Result<Device
 }
 
 /// The model that the command line names, else the configuration.
-fn source(global: &Global, config: &Config) -> Result<ModelSource> {
+pub(crate) fn source(global: &Global, config: &Config) -> Result<ModelSource> {
     match &global.model {
         Some(name) => name.parse().context("--model"),
         None => Ok(config.classifier.model.clone()),
@@ -55,11 +55,25 @@ pub(crate) fn card(global: &Global, config: &Config) -> Result<Card> {
     Card::parse(&text).with_context(|| format!("the card of {source} cannot be used"))
 }
 
+/// Whether the source is a model of ours, as far as that can be said without downloading anything.
+pub(crate) fn is_ours(source: &ModelSource) -> bool {
+    match source {
+        ModelSource::Embedded => true,
+        ModelSource::Folder(folder) => folder.join(CARD_FILE).exists(),
+        ModelSource::Hub(_) => false,
+    }
+}
+
+/// The files of the model.
+pub(crate) fn files(source: &ModelSource) -> Result<ModelFiles> {
+    Ok(source.open(Some(embedded()), &hub())?)
+}
+
 /// Loads the model that the command line names, else the configuration, onto its device.
 pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
     let source = source(global, config)?;
     let device = device(global, config.classifier.device)?.open()?;
-    let files = source.open(Some(embedded()), &hub())?;
+    let files = files(&source)?;
     Classifier::load(&files, &device).with_context(|| format!("the model {source} cannot be used"))
 }
 

@@ -67,6 +67,36 @@ fn check_answers_by_its_exit_code() {
 }
 
 #[test]
+fn in_mode_target_the_chance_of_success_decides() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let table = |quality: &str| {
+        format!(
+            "[policy]\nmode = \"target\"\nquality = {quality}\n[models]\n\
+             cheap = {{ use = \"openai/gpt-4o-mini\", price = {{ input = 0.15, output = 0.6 }} }}\n\
+             strong = {{ use = \"demo/own\", like = \"o3-mini\", price = {{ input = 1.1, output = 4.4 }} }}\n\
+             [route]\ndefault = \"strong\"\n"
+        )
+    };
+    let route = |quality: &str| {
+        std::fs::write(folder.path().join("pointsman.toml"), table(quality)).expect("written");
+        json_of(&pointsman(folder.path(), &["route", "--json", "What is 17 * 23 + 4?"]))["decision"].take()
+    };
+    let (any, most) = (route("0"), route("1"));
+    assert_eq!((&any["model"], &any["rule"]), (&json!("cheap"), &json!("target(0.00)")), "{any}");
+    assert_eq!(
+        (&most["model"], &most["reason"]["kind"]),
+        (&json!("strong"), &json!("below_quality")),
+        "{most}"
+    );
+    let said = |command: &[&str]| text(&pointsman(folder.path(), command).stdout);
+    let explanation = said(&["explain", "What is 17 * 23 + 4?"]);
+    assert!(explanation.contains("candidates") && explanation.contains("like o3-mini"), "{explanation}");
+    let (checked, routed) = (said(&["check"]), said(&["route", "What is 17 * 23 + 4?"]));
+    assert!(checked.contains("mode target") && checked.contains("1.00"), "{checked}");
+    assert!(routed.contains("target(1.00)") && routed.contains("chances"), "{routed}");
+}
+
+#[test]
 fn misuse_and_failure_exit_with_two() {
     let folder = tempfile::tempdir().expect("temporary folder");
     for (args, said) in [
@@ -77,6 +107,8 @@ fn misuse_and_failure_exit_with_two() {
         (&["classify", "--input", "none.jsonl"], "none.jsonl"),
         (&["train", "--recipe", "none.toml"], "none.toml"),
         (&["eval", "tasks", "--input", "none.jsonl"], "none.jsonl"),
+        (&["data", "list"], "give --datasets DIR"),
+        (&["data", "fetch"], "<NAME>"),
     ] {
         let output = pointsman(folder.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -154,4 +186,108 @@ fn a_labelled_row_has_the_public_fields_in_order() {
         "id task task_confidence task_scores difficulty ability band abstained abstain_reason tokens tokens_seen truncated "
     );
     assert_eq!(row["task_scores"].as_object().map(serde_json::Map::len), Some(17));
+}
+
+#[test]
+fn data_is_listed_and_verified_from_the_manifests() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let datasets = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets");
+    let data = |args: &[&str]| {
+        pointsman(folder.path(), &[args, &["--datasets", datasets, "--data", "data"]].concat())
+    };
+    let listed = json_of(&data(&["data", "list", "--json"]));
+    let dolly = listed.as_array().and_then(|all| all.iter().find(|s| s["name"] == "databricks-dolly-15k"));
+    assert_eq!(dolly.map(|dolly| &dolly["state"]), Some(&json!("not fetched")), "{listed:#}");
+    let verified = json_of(&data(&["data", "verify", "--json"]));
+    assert_eq!(verified["problems"], json!([]), "our own prompts are none of those that are kept out");
+    let misspelt = data(&["data", "fetch", "clinc15"]);
+    assert_eq!(misspelt.status.code(), Some(2));
+    assert!(text(&misspelt.stderr).contains("did you mean `clinc150`"), "{}", text(&misspelt.stderr));
+}
+
+/// The worked example of `docs/training.md`: files by the name that stands in the line before each block.
+fn worked_example(folder: &Path) {
+    let guide = include_str!("../../../docs/training.md");
+    for name in ["tickets.toml", "pointsman.toml"] {
+        let after = guide.split(&format!("`{name}`:\n\n```toml\n")).nth(1).expect(name);
+        let content = after.split("```").next().expect("a block ends");
+        std::fs::write(folder.join(name), content).expect("written");
+    }
+}
+
+/// Tickets of three queues, each said in several ways.
+fn tickets() -> String {
+    let queues = [
+        (
+            "billing",
+            [
+                "charged me twice for",
+                "wants a refund for",
+                "sent a wrong invoice for",
+                "billed the wrong card for",
+            ],
+        ),
+        ("bug_report", ["crashes when I open", "shows an error in", "freezes on", "loses my changes in"]),
+        (
+            "feature_request",
+            ["should support", "could you please add", "it would be great to have", "I miss a shortcut for"],
+        ),
+    ];
+    let things = [
+        "the yearly report",
+        "the calendar",
+        "our team plan",
+        "the export",
+        "dark mode",
+        "the mobile app",
+        "March",
+        "search",
+    ];
+    let mut rows = String::new();
+    for (queue, phrases) in queues {
+        for (i, thing) in things.iter().enumerate() {
+            let text = format!("{} {thing}", phrases[i % phrases.len()]);
+            let split = ["train", "train", "train", "dev"][(i + i / 4) % 4];
+            let row = json!({"id": format!("{queue}-{i}"), "text": text, "queue": queue, "split": split});
+            let _ = writeln!(rows, "{row}");
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_model_of_own_labels_is_trained_and_routes() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    worked_example(folder.path());
+    std::fs::write(folder.path().join("tickets.jsonl"), tickets()).expect("written");
+    let train = || pointsman(folder.path(), &["train", "--recipe", "tickets.toml", "--json"]);
+    let first = train();
+    assert!(text(&first.stderr).contains("embeddings once"), "{}", text(&first.stderr));
+    let trained = json_of(&first);
+    assert_eq!(trained["model"], "models/support-desk");
+    assert!(trained["dev"]["task_accuracy"].as_f64().is_some_and(|accuracy| accuracy > 0.6), "{trained:#}");
+    let weights =
+        || std::fs::read(folder.path().join("models/support-desk/model.safetensors")).expect("written");
+    let bytes = weights();
+    let again = train();
+    assert!(text(&again.stderr).contains("embeddings read from"), "{}", text(&again.stderr));
+    assert!(bytes == weights(), "the same recipe and data give the same bytes");
+
+    let check = pointsman(folder.path(), &["check"]);
+    assert_eq!(check.status.code(), Some(0), "{}{}", text(&check.stdout), text(&check.stderr));
+    let route =
+        json_of(&pointsman(folder.path(), &["route", "--json", "the app crashes when I open the calendar"]));
+    assert_eq!(route["labels"]["task"], "bug_report", "{route:#}");
+    assert_eq!(route["decision"]["rule"], "bug_report", "{route:#}");
+    let scores = route["labels"]["task_scores"].as_object().expect("scores");
+    assert_eq!(scores.len(), 3);
+    // The difficulty head is that of the model it started from, rounded once more.
+    let of = |args: &[&str]| {
+        json_of(&pointsman(folder.path(), args))["labels"]["ability"].as_f64().expect("a number")
+    };
+    let prompt = "Prove that there are infinitely many primes";
+    let own = of(&["route", "--json", prompt, "--model", "models/support-desk"]);
+    std::fs::remove_file(folder.path().join("pointsman.toml")).expect("removed");
+    let embedded = of(&["route", "--json", prompt]);
+    assert!((own - embedded).abs() < 0.05, "{own} {embedded}");
 }

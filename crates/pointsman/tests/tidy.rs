@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Which of our crates each of our crates may use: the "may use" column of ARCHITECTURE.md's code map.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("pointsman-domain", &[]),
     ("pointsman-kernels", &[]),
     ("pointsman-classifier", &["pointsman-domain", "pointsman-kernels"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("pointsman-record", &["pointsman-domain"]),
     ("pointsman-eval", &["pointsman-domain", "pointsman-classifier", "pointsman-policy", "pointsman-record"]),
     ("pointsman-train", &["pointsman-domain", "pointsman-kernels", "pointsman-classifier", "pointsman-eval"]),
+    ("pointsman-data", &["pointsman-domain", "pointsman-classifier"]),
     (
         "pointsman",
         &[
@@ -25,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "pointsman-record",
             "pointsman-eval",
             "pointsman-train",
+            "pointsman-data",
         ],
     ),
 ];

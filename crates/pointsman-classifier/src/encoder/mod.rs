@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
 use crate::engine::Engine;
-use crate::ops::{Norm, mean_pool, sum_of_embeddings};
+use crate::ops::{Norm, sum_of_embeddings};
 
 /// Shape of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub struct EncoderConfig {
     pub layer_norm_eps: f64,
 }
 
-/// Embeddings and transformer layers, ending in the mean over each row's tokens.
+/// Embeddings and transformer layers, read as the mean over each row's tokens.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     words: Tensor,
@@ -66,12 +66,13 @@ impl Layers {
         }
     }
 
-    /// (tokens, hidden), rows of these lengths end to end → (rows, hidden): the mean of each row's last layer.
-    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
+    /// what goes in: (rows, hidden) each, in ascending order.
+    fn forward(&self, x: &Tensor, lengths: &[usize], wanted: &[usize]) -> Result<Vec<Tensor>> {
         match self {
-            Self::Composed(layers) => layers.forward(x, lengths),
-            Self::Fused(layers) => mean_pool(&layers.forward(x, lengths)?, lengths),
-            Self::Int8(layers) => mean_pool(&layers.forward(x, lengths)?, lengths),
+            Self::Composed(layers) => layers.forward(x, lengths, wanted),
+            Self::Fused(layers) => layers.forward(x, lengths, wanted),
+            Self::Int8(layers) => layers.forward(x, lengths, wanted),
         }
     }
 }
@@ -99,18 +100,28 @@ impl Encoder {
         })
     }
 
-    /// The mean over each row's tokens of the last layer: (rows, hidden).
+    /// The mean over each row's tokens of each of `layers` (0 for the embeddings, `n` for what leaves the `n`-th layer), side
+    /// by side: (rows, layers · hidden).
     ///
     /// # Errors
-    /// When a row is longer than the encoder's positions or an id is outside the vocabulary.
-    pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
+    /// When a row is longer than the encoder's positions, an id is outside the vocabulary, or `layers` is empty, not
+    /// ascending or beyond the last.
+    pub fn forward(&self, batch: &TokenBatch, layers: &[usize]) -> Result<Tensor> {
         self.check(batch)?;
+        let ascending = layers.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || layers.last().is_none_or(|last| *last > self.config.layers) {
+            bail!("layers {layers:?} are not an ascending choice of 0 to {}", self.config.layers);
+        }
         let types =
             if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
         let tables = [&self.words, &self.positions, &self.types];
         let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
         let x = self.norm.forward(&embedded)?;
-        self.layers.forward(&x, &batch.lengths)
+        let pooled = self.layers.forward(&x, &batch.lengths, layers)?;
+        match &pooled[..] {
+            [one] => Ok(one.clone()),
+            several => Tensor::cat(several, 1),
+        }
     }
 
     /// Devices do not all check what they look up.

@@ -17,11 +17,12 @@ use super::{ParseSourceError, SourceError};
 const PUBLIC_ENDPOINT: &str = "https://huggingface.co";
 const DEFAULT_REVISION: &str = "main";
 
-/// A repository and the branch, tag or commit to take.
+/// A repository of models, or of data, and the branch, tag or commit to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubRepository {
     id: String,
     revision: Option<String>,
+    holds_data: bool,
 }
 
 /// What the environment says about the Hub.
@@ -159,8 +160,15 @@ impl HubRepository {
         self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
     }
 
+    /// The data set of this name, where a name alone stands for a model.
+    #[must_use]
+    pub fn of_data_set(self) -> Self {
+        Self { holds_data: true, ..self }
+    }
+
     fn on_hub(&self) -> Repo {
-        Repo::with_revision(self.id.clone(), RepoType::Model, self.revision().to_owned())
+        let kind = if self.holds_data { RepoType::Dataset } else { RepoType::Model };
+        Repo::with_revision(self.id.clone(), kind, self.revision().to_owned())
     }
 }
 
@@ -188,7 +196,7 @@ impl FromStr for HubRepository {
             id.split_once('/').is_some_and(|(organisation, name)| part(organisation) && part(name))
                 && revision.is_none_or(|revision| revision.split('/').all(part));
         if well_formed {
-            Ok(Self { id: id.to_owned(), revision: revision.map(str::to_owned) })
+            Ok(Self { id: id.to_owned(), revision: revision.map(str::to_owned), holds_data: false })
         } else {
             Err(ParseSourceError::Repository { name: name.to_owned() })
         }

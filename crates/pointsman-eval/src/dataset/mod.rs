@@ -1,12 +1,15 @@
 //! Labelled prompts from JSON lines, read one at a time; a row that cannot be used does not stop the rest.
 
-mod row;
+mod lines;
+mod mapping;
+pub(crate) mod row;
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
 use pointsman_domain::{Prompt, Task};
 
+pub(crate) use lines::Lines;
+pub use mapping::Mapping;
 pub use row::{RowError, RowErrorKind};
 
 /// A prompt with what its data set says about it.
@@ -44,13 +47,13 @@ impl Item {
 /// "source" | "batch", "split"}`, of which only the prompt is needed; other keys are ignored. `messages` may have
 /// contents of text or of parts, as in OpenAI's API.
 pub struct Reader<'r> {
-    lines: Box<dyn BufRead + 'r>,
-    line: usize,
+    lines: Lines<'r>,
+    mapping: Option<&'r Mapping>,
 }
 
 impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("line", &self.line).finish_non_exhaustive()
+        f.debug_struct("Reader").field("line", &self.lines.number()).finish_non_exhaustive()
     }
 }
 
@@ -59,17 +62,14 @@ impl<'r> Reader<'r> {
     ///
     /// # Errors
     /// When the first bytes cannot be read.
-    pub fn new(mut input: impl Read + 'r) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(2);
-        input.by_ref().take(2).read_to_end(&mut magic)?;
-        let gzipped = magic == [0x1f, 0x8b];
-        let whole = Cursor::new(magic).chain(input);
-        let lines: Box<dyn BufRead + 'r> = if gzipped {
-            Box::new(BufReader::new(MultiGzDecoder::new(whole)))
-        } else {
-            Box::new(BufReader::new(whole))
-        };
-        Ok(Self { lines, line: 0 })
+    pub fn new(input: impl Read + 'r) -> io::Result<Self> {
+        Ok(Self { lines: Lines::new(input)?, mapping: None })
+    }
+
+    /// Takes labels from `mapping` in place of the rows' own, and sources of rows without one from the mapped column.
+    #[must_use]
+    pub fn with_mapping(self, mapping: &'r Mapping) -> Self {
+        Self { mapping: Some(mapping), ..self }
     }
 
     /// The next row, or what is wrong with it; `None` after the last.
@@ -77,20 +77,8 @@ impl<'r> Reader<'r> {
     /// # Errors
     /// When the input cannot be read on.
     pub fn next_row(&mut self) -> io::Result<Option<Result<Item, RowError>>> {
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            if self.lines.read_until(b'\n', &mut bytes)? == 0 {
-                return Ok(None);
-            }
-            self.line += 1;
-            let row =
-                if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
-            let row = row.trim_ascii();
-            if !row.is_empty() {
-                return Ok(Some(row::parse(row, self.line)));
-            }
-        }
+        let mapping = self.mapping;
+        Ok(self.lines.next_filled()?.map(|(line, bytes)| row::parse(bytes, line, mapping)))
     }
 }
 
@@ -109,7 +97,18 @@ impl Dataset {
     /// # Errors
     /// When `input` cannot be read to its end.
     pub fn read(input: impl Read) -> io::Result<Self> {
-        let mut reader = Reader::new(input)?;
+        Self::read_all(Reader::new(input)?)
+    }
+
+    /// Reads everything, with labels from `mapping`.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_mapped(input: impl Read, mapping: &Mapping) -> io::Result<Self> {
+        Self::read_all(Reader::new(input)?.with_mapping(mapping))
+    }
+
+    fn read_all(mut reader: Reader<'_>) -> io::Result<Self> {
         let mut dataset = Self::default();
         while let Some(row) = reader.next_row()? {
             match row {

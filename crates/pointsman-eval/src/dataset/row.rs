@@ -6,7 +6,7 @@ use pointsman_domain::{Prompt, Role, Task, Turn};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Item;
+use super::{Item, Mapping};
 
 /// A row that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -34,6 +34,10 @@ pub enum RowErrorKind {
     NoPrompt,
     /// A key whose value is of the wrong type, or a label that is no label name.
     BadValue,
+    /// A row of outcomes without any.
+    NoOutcome,
+    /// A row that contradicts an earlier one of the same `id`.
+    Conflict,
 }
 
 impl RowErrorKind {
@@ -45,6 +49,8 @@ impl RowErrorKind {
             Self::MalformedJson => "malformed_json",
             Self::NoPrompt => "no_prompt",
             Self::BadValue => "bad_value",
+            Self::NoOutcome => "no_outcome",
+            Self::Conflict => "conflict",
         }
     }
 }
@@ -55,32 +61,26 @@ impl fmt::Display for RowErrorKind {
     }
 }
 
-type Fault = (RowErrorKind, String);
+/// What is wrong with a row whose line is known to the caller.
+pub(crate) type Fault = (RowErrorKind, String);
 
-pub(super) fn parse(bytes: &[u8], line: usize) -> Result<Item, RowError> {
+pub(super) fn parse(bytes: &[u8], line: usize, mapping: Option<&Mapping>) -> Result<Item, RowError> {
     let mut id = None;
-    item(bytes, line, &mut id).map_err(|(kind, message)| RowError { line, id, kind, message })
+    item(bytes, line, mapping, &mut id).map_err(|(kind, message)| RowError { line, id, kind, message })
 }
 
-fn item(bytes: &[u8], line: usize, id: &mut Option<String>) -> Result<Item, Fault> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("not UTF-8 from byte {} of the line on", error.valid_up_to() + 1);
-        (RowErrorKind::InvalidUtf8, message)
-    })?;
-    let row: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-        (RowErrorKind::MalformedJson, format!("not a JSON object: {}", without_line(&error)))
-    })?;
+fn item(
+    bytes: &[u8],
+    line: usize,
+    mapping: Option<&Mapping>,
+    id: &mut Option<String>,
+) -> Result<Item, Fault> {
+    let row = object(bytes)?;
     *id = read_id(&row)?;
-    let task = string(&row, "task")?.map(|name| label("task", name)).transpose()?;
-    let mut accepted: Vec<Task> = task.iter().cloned().collect();
-    for key in ["tasks", "also"] {
-        for name in strings(&row, key)? {
-            let label = label(key, name)?;
-            if !accepted.contains(&label) {
-                accepted.push(label);
-            }
-        }
-    }
+    let (task, accepted) = match mapping {
+        Some(mapping) => mapped_labels(&row, mapping)?,
+        None => own_labels(&row)?,
+    };
     let owned = |key| string(&row, key).map(|text| text.map(str::to_owned));
     Ok(Item {
         line,
@@ -89,9 +89,48 @@ fn item(bytes: &[u8], line: usize, id: &mut Option<String>) -> Result<Item, Faul
         task,
         accepted,
         language: owned("language")?,
-        source: owned("source")?.or(owned("batch")?),
+        source: owned("source")?.or(owned("batch")?).or(mapping.map_or(Ok(None), |m| owned(&m.field))?),
         split: owned("split")?,
     })
+}
+
+/// The row as a JSON object.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("not UTF-8 from byte {} of the line on", error.valid_up_to() + 1);
+        (RowErrorKind::InvalidUtf8, message)
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        (RowErrorKind::MalformedJson, format!("not a JSON object: {}", without_line(&error)))
+    })
+}
+
+/// The one label, and every label that counts as right.
+type RowLabels = (Option<Task>, Vec<Task>);
+
+fn own_labels(row: &Map<String, Value>) -> Result<RowLabels, Fault> {
+    let task = string(row, "task")?.map(|name| label("task", name)).transpose()?;
+    let mut accepted: Vec<Task> = task.iter().cloned().collect();
+    for key in ["tasks", "also"] {
+        for name in strings(row, key)? {
+            let label = label(key, name)?;
+            if !accepted.contains(&label) {
+                accepted.push(label);
+            }
+        }
+    }
+    Ok((task, accepted))
+}
+
+fn mapped_labels(row: &Map<String, Value>, mapping: &Mapping) -> Result<RowLabels, Fault> {
+    let Mapping { field, accepted } = mapping;
+    let fault = |message| (RowErrorKind::BadValue, message);
+    let value = string(row, field)?.ok_or_else(|| fault(format!("the mapping needs `{field}`")))?;
+    let accepted = accepted
+        .get(value)
+        .ok_or_else(|| fault(format!("`{field}` is `{value}`, which the mapping does not name")))?;
+    let task = if let [only] = &accepted[..] { Some(only.clone()) } else { None };
+    Ok((task, accepted.clone()))
 }
 
 /// The parser's message, which always places the fault on line 1 of the row, with the column alone.
@@ -99,7 +138,8 @@ fn without_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
+/// The row's `id` as text.
+pub(crate) fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
     match row.get("id") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),
@@ -108,7 +148,8 @@ fn read_id(row: &Map<String, Value>) -> Result<Option<String>, Fault> {
     }
 }
 
-fn prompt(row: &Map<String, Value>) -> Result<Prompt, Fault> {
+/// The prompt of `messages`, else of `text`.
+pub(crate) fn prompt(row: &Map<String, Value>) -> Result<Prompt, Fault> {
     match (row.get("messages"), row.get("text")) {
         (Some(Value::Array(messages)), _) => {
             messages.iter().map(turn).collect::<Result<_, _>>().map(Prompt::from_turns)
@@ -136,7 +177,8 @@ fn turn(message: &Value) -> Result<Turn, Fault> {
     Ok(Turn { role, text })
 }
 
-fn string<'r>(row: &'r Map<String, Value>, key: &str) -> Result<Option<&'r str>, Fault> {
+/// The text under `key`; `null` is as good as absent.
+pub(crate) fn string<'r>(row: &'r Map<String, Value>, key: &str) -> Result<Option<&'r str>, Fault> {
     match row.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -158,7 +200,8 @@ fn label(key: &str, name: &str) -> Result<Task, Fault> {
     Task::new(name).map_err(|error| (RowErrorKind::BadValue, format!("`{key}`: {error}")))
 }
 
-fn bad(key: &str, wanted: &str) -> Fault {
+/// A value of the wrong type.
+pub(crate) fn bad(key: &str, wanted: &str) -> Fault {
     (RowErrorKind::BadValue, format!("`{key}` must be {wanted}"))
 }
 
@@ -169,7 +212,7 @@ mod tests {
     #[test]
     fn every_label_column_counts_once() {
         let row = br#"{"id":7,"text":"x","task":"math","tasks":["math","reasoning"],"also":["open_qa","math"],"n":1}"#;
-        let item = parse(row, 1).expect("valid");
+        let item = parse(row, 1, None).expect("valid");
         let names: Vec<_> = item.accepted.iter().map(Task::as_str).collect();
         assert_eq!(names, ["math", "reasoning", "open_qa"]);
         assert_eq!(item.id, "7");
@@ -183,7 +226,7 @@ mod tests {
             {"role":"developer","content":"be brief"},
             {"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"},{"type":"text","text":"b"}]},
             {"role":"assistant","content":null}]}"#;
-        let prompt = parse(row, 1).expect("valid").prompt;
+        let prompt = parse(row, 1, None).expect("valid").prompt;
         assert_eq!(prompt.subject(), "a\nb");
         assert_eq!(prompt.context()[0].text, "be brief");
     }
@@ -215,10 +258,10 @@ mod tests {
             (b"{\"text\":\"\xc3\"}", "invalid_utf8: not UTF-8 from byte 10 of the line on"),
         ];
         for (row, expected) in cases {
-            let error = parse(row, 3).expect_err(expected);
+            let error = parse(row, 3, None).expect_err(expected);
             assert_eq!(format!("{}: {}", error.kind, error.message), *expected);
             assert_eq!(error.line, 3);
         }
-        assert_eq!(parse(b"{\"id\":\"r1\"}", 1).expect_err("no prompt").id.as_deref(), Some("r1"));
+        assert_eq!(parse(b"{\"id\":\"r1\"}", 1, None).expect_err("no prompt").id.as_deref(), Some("r1"));
     }
 }

@@ -62,6 +62,10 @@ pub(super) fn summary(report: &TaskReport) -> Vec<(String, String)> {
     if let Some(group) = &report.accuracy_group {
         lines.push(("  group of tasks".to_owned(), with_interval(group)));
     }
+    for fold in &report.folds {
+        let value = format!("{}, macro F1 {:.3}", with_interval(&fold.accuracy), fold.macro_f1);
+        lines.push((format!("  as {} has it", fold.name), value));
+    }
     lines.push(("macro F1".to_owned(), format!("{:.3}", report.macro_f1)));
     lines.push(("calibration error".to_owned(), format!("{:.3} (ECE, 15 bins)", report.calibration.ece)));
     let abstention = &report.abstention;

@@ -1,6 +1,7 @@
 //! How good the task labels are: a classifier's answers on a data set, and what follows from them.
 
 mod answer;
+mod folds;
 mod mistakes;
 mod predict;
 mod slices;
@@ -14,11 +15,11 @@ use crate::dataset::Item;
 use crate::metrics::{
     Calibration, ClassScore, Confusion, Proportion, RiskCoverage, Scored, bootstrap, wilson,
 };
-use crate::perturb::Perturbation;
 
 pub use answer::Answer;
+pub use folds::{FOLDS, Fold, FoldReport, NVIDIA, OPENROUTER};
 pub use mistakes::Mistake;
-pub use predict::{PredictError, predict, predict_perturbed};
+pub use predict::{Paraphrased, PredictError, predict, predict_paraphrased, predict_perturbed};
 pub use slices::Slice;
 
 /// What a report is about and how its figures are drawn.
@@ -57,8 +58,8 @@ pub struct Abstention {
 /// How often an unimportant change of the prompt changed the label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Flips {
-    /// The change.
-    pub perturbation: Perturbation,
+    /// The change: the name of a [`Perturbation`](crate::perturb::Perturbation), or `paraphrase`.
+    pub perturbation: String,
     /// How many labels it changed, of how many.
     pub rate: Proportion,
     /// How often the label was still, or became, right.
@@ -103,6 +104,9 @@ pub struct TaskReport {
     pub by_source: Vec<Slice>,
     /// Accuracy by length in classifier tokens, shortest first.
     pub by_length: Vec<Slice>,
+    /// The figures in coarser vocabularies of others; empty for labels that have no class there.
+    #[serde(default)]
+    pub folds: Vec<FoldReport>,
     /// Label flips under perturbation; empty if none was tried.
     pub flips: Vec<Flips>,
     /// How long classifying took, if it was measured.
@@ -140,6 +144,7 @@ impl TaskReport {
             by_language: slices::by(&answers, |answer| answer.item.language.clone()),
             by_source: slices::by(&answers, |answer| answer.item.source.clone()),
             by_length: slices::by_length(&answers),
+            folds: FOLDS.iter().filter_map(|fold| FoldReport::new(fold, &answers)).collect(),
             flips: Vec::new(),
             throughput: None,
             mistakes: mistakes::surest(&answers),
@@ -165,17 +170,18 @@ impl TaskReport {
         self
     }
 
-    /// Adds what became of the labels `before` under `perturbation`.
+    /// Adds what became of the labels `before` of `items` under the change called `perturbation`.
     #[must_use]
     pub fn with_flips(
         mut self,
-        perturbation: Perturbation,
+        perturbation: &str,
         items: &[Item],
         before: &[Labels],
         after: &[Labels],
     ) -> Self {
         let flipped = before.iter().zip(after).map(|(before, after)| before.task != after.task);
         let accuracy = wilson(Answer::pair(items, after).iter().map(Answer::correct));
+        let perturbation = perturbation.to_owned();
         self.flips.push(Flips { perturbation, rate: wilson(flipped), accuracy });
         self
     }

@@ -1,5 +1,7 @@
 //! Asking a classifier about a data set.
 
+use std::collections::HashMap;
+
 use pointsman_domain::{Labels, Prompt};
 
 use crate::dataset::Item;
@@ -46,6 +48,34 @@ pub fn predict_perturbed<E>(
 ) -> Result<Vec<Labels>, PredictError<E>> {
     let change = |i: usize, item: &Item| perturbation.apply(&item.prompt, seed.wrapping_add(i as u64));
     predict_each(items, batch, change, classify)
+}
+
+/// Items, the labels that they had, and the labels of their paraphrases, one of each for every paraphrase.
+pub type Paraphrased = (Vec<Item>, Vec<Labels>, Vec<Labels>);
+
+/// The labels of `paraphrases` beside those of the items with the same id. Paraphrases of no item are left out.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_paraphrased<E>(
+    items: &[Item],
+    labels: &[Labels],
+    paraphrases: &[Item],
+    batch: usize,
+    classify: impl FnMut(&[Prompt]) -> Result<Vec<Labels>, E>,
+) -> Result<Paraphrased, PredictError<E>> {
+    let known: HashMap<&str, (&Item, &Labels)> =
+        items.iter().zip(labels).map(|(item, labels)| (item.id.as_str(), (item, labels))).collect();
+    let (mut said_again, mut originals, mut before) = (Vec::new(), Vec::new(), Vec::new());
+    for paraphrase in paraphrases {
+        if let Some((item, labels)) = known.get(paraphrase.id.as_str()) {
+            said_again.push(paraphrase.clone());
+            originals.push((*item).clone());
+            before.push((*labels).clone());
+        }
+    }
+    let after = predict(&said_again, batch, classify)?;
+    Ok((originals, before, after))
 }
 
 fn predict_each<E>(

@@ -8,7 +8,9 @@ use pointsman_domain::{AbstainReason, Band, Difficulty, Labels, Prompt, Task, To
 use pointsman_eval::dataset::{Dataset, Item};
 use pointsman_eval::perturb::Perturbation;
 use pointsman_eval::report;
-use pointsman_eval::tasks::{PredictError, Provenance, TaskReport, predict, predict_perturbed};
+use pointsman_eval::tasks::{
+    PredictError, Provenance, TaskReport, predict, predict_paraphrased, predict_perturbed,
+};
 
 /// Numbers that look random and are always the same (Knuth's multiplicative hash).
 fn mixed(n: usize) -> usize {
@@ -60,6 +62,7 @@ fn label(text: &str, standard: &Vocabulary) -> Labels {
         task_confidence: confidence,
         difficulty: Difficulty::new(0.3),
         ability: Difficulty::new(0.3).ability(),
+        ability_sd: 0.5,
         band: Band::Medium,
         band_confidence: 0.5,
         abstained: (confidence < 0.4).then_some(AbstainReason::LowConfidence),
@@ -80,7 +83,7 @@ fn whole_report(dataset: &Dataset, labels: &[Labels]) -> TaskReport {
         .with_excerpts(items);
     for perturbation in Perturbation::ALL {
         let after = predict_perturbed(items, 64, perturbation, 7, classify).unwrap();
-        report = report.with_flips(perturbation, items, labels, &after);
+        report = report.with_flips(perturbation.as_str(), items, labels, &after);
     }
     report
 }
@@ -175,4 +178,45 @@ fn nothing_labelled_is_a_report_too() {
     assert_eq!((report.rows, report.accuracy.of, report.macro_f1), (0, 0, 0.0));
     assert!(report::page(&report).contains("0 labelled prompts, 1 without a label"));
     assert!(!report.to_string().contains("NaN"));
+}
+
+#[test]
+fn paraphrases_are_held_against_the_items_of_their_id() {
+    let items = Dataset::read(
+        &b"{\"id\":\"1\",\"text\":\"math 0\",\"task\":\"math\"}\n{\"id\":\"2\",\"text\":\"chat 0\",\"task\":\"chat\"}\n"[..],
+    )
+    .unwrap()
+    .items;
+    let paraphrases = Dataset::read(
+        &b"{\"id\":\"2\",\"text\":\"chat 0 again\"}\n{\"id\":\"2\",\"text\":\"planning 0\"}\n{\"id\":\"9\",\"text\":\"chat\"}\n"[..],
+    )
+    .unwrap()
+    .items;
+    let labels = predict(&items, 8, classify).unwrap();
+    let (originals, before, after) = predict_paraphrased(&items, &labels, &paraphrases, 8, classify).unwrap();
+    let report = TaskReport::new(provenance(), &Vocabulary::standard(), &items, &labels).with_flips(
+        "paraphrase",
+        &originals,
+        &before,
+        &after,
+    );
+    let flips = &report.flips[0];
+    assert_eq!((flips.perturbation.as_str(), flips.rate.count, flips.rate.of), ("paraphrase", 1, 2));
+}
+
+#[test]
+fn folds_accept_what_is_one_class_to_others() {
+    let rows = "{\"text\":\"translation 0\",\"task\":\"rewriting\"}\n{\"text\":\"math 0\",\"task\":\"reasoning\"}\n\
+                {\"text\":\"chat 0\",\"task\":\"haiku\"}\n";
+    let items = Dataset::read(rows.as_bytes()).unwrap().items;
+    let sure = |prompts: &[Prompt]| {
+        let task = |prompt: &Prompt| Task::new(prompt.subject().split(' ').next().unwrap()).unwrap();
+        let with_task = |(labels, prompt)| Labels { task: task(prompt), ..labels };
+        classify(prompts).map(|labels| labels.into_iter().zip(prompts).map(with_task).collect())
+    };
+    let labels = predict(&items, 8, sure).unwrap();
+    let report = TaskReport::new(provenance(), &Vocabulary::standard(), &items, &labels);
+    let found: Vec<_> =
+        report.folds.iter().map(|fold| (fold.name.as_str(), fold.accuracy.count, fold.accuracy.of)).collect();
+    assert_eq!(found, [("nvidia", 2, 2), ("openrouter", 0, 2)], "haiku has no class");
 }

@@ -48,5 +48,5 @@ where
     let headers: HeaderMap =
         headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     let body = stream::iter(chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk))));
-    Reply { status, headers, body: body.boxed() }
+    Reply { status, headers, body: body.boxed(), tells_of_its_end: false }
 }

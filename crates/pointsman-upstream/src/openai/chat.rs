@@ -11,10 +11,10 @@ use crate::body::{RequestError, text};
 const BYTES_PER_TOKEN: usize = 4;
 
 /// Tokens that a message costs beside its text, by OpenAI's counting guide for chat models.
-const TOKENS_PER_MESSAGE: usize = 4;
+pub(crate) const TOKENS_PER_MESSAGE: usize = 4;
 
 /// Tokens of an image of 1024 × 1024 pixels in high detail (OpenAI, vision guide).
-const TOKENS_PER_IMAGE: usize = 765;
+pub(crate) const TOKENS_PER_IMAGE: usize = 765;
 
 /// A chat, read for routing. What is not listed here is passed on unread.
 #[derive(Debug, Clone, PartialEq)]

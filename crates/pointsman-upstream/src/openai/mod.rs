@@ -4,7 +4,7 @@ mod chat;
 mod content;
 mod error;
 
-pub(crate) use chat::tokens_of;
 pub use chat::{ChatRequest, estimated_tokens};
+pub(crate) use chat::{TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokens_of};
 pub use content::Messages;
 pub use error::ErrorBody;

@@ -1,9 +1,10 @@
 //! `pointsman train`: from a recipe and data to a model folder.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pointsman_classifier::{DeviceChoice, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
+use pointsman_train::difficulty::DifficultyItems;
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Rounding, Scores, Step, TrainError, Trained, Training, train};
 use serde_json::json;
@@ -29,11 +30,22 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         corpus.dropped
     );
     let hub = model::hub();
-    let backbone =
-        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?;
+    let mut backbone = if model::is_ours(&source) {
+        let files = model::files(&source)?;
+        let card = std::str::from_utf8(&files.card).context("the card of the backbone is not UTF-8")?;
+        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights)?
+    } else {
+        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?
+    };
+    if let Some(pieces) = recipe.backbone.pieces {
+        backbone = backbone.with_pieces(pieces)?;
+    }
     let checkpoints =
         args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
+    let items = recipe.difficulty.as_ref().map(|recipe| DifficultyItems::read(recipe, args.data.as_deref()));
+    let items = items.transpose()?;
     let training = Training {
+        difficulty: items.as_ref(),
         recipe: &recipe,
         backbone: &backbone,
         corpus: &corpus,
@@ -86,15 +98,21 @@ fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A bar in examples, with the running mean of the loss.
+/// A bar in examples, with the running mean of the loss; off a terminal, a line after every twentieth of the steps.
 struct Bar {
     bar: ProgressBar,
     loss: Option<f32>,
 }
 
+/// Lines that a run prints off a terminal.
+const LINES: usize = 20;
+
 impl Bar {
     fn new(recipe: &Recipe, rows: usize) -> Self {
-        Self { bar: terminal::progress(Some((rows * recipe.fit.epochs) as u64), "examples"), loss: None }
+        Self {
+            bar: terminal::progress(Some((rows * recipe.fit.epochs * recipe.fit.runs) as u64), "examples"),
+            loss: None,
+        }
     }
 }
 
@@ -102,8 +120,16 @@ impl Progress for Bar {
     fn step(&mut self, step: Step) {
         let loss = self.loss.map_or(step.loss, |loss| 0.95 * loss + 0.05 * step.loss);
         self.loss = Some(loss);
-        self.bar.set_message(format!("step {}/{} · loss {loss:.3}", step.step, step.steps));
-        self.bar.inc(step.examples as u64);
+        let Step { step: now, steps, examples, .. } = step;
+        self.bar.inc(examples as u64);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("step {now}/{steps} · loss {loss:.3}"));
+        } else if now * LINES / steps > (now - 1) * LINES / steps {
+            anstream::eprintln!(
+                "step {now} of {steps}, loss {loss:.3}, {:.0} s",
+                self.bar.elapsed().as_secs_f32()
+            );
+        }
     }
 
     fn note(&mut self, message: &str) {

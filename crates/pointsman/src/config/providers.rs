@@ -14,9 +14,13 @@ struct RawProvider<'a> {
     kind: Option<Entry<'a>>,
     base_url: Option<Entry<'a>>,
     api_key_env: Option<Entry<'a>>,
+    api_version: Option<Entry<'a>>,
 }
 
-const KEYS: [&str; 3] = ["kind", "base_url", "api_key_env"];
+const KEYS: [&str; 4] = ["kind", "base_url", "api_key_env", "api_version"];
+
+/// Where the key to Azure is if nothing else is said.
+const AZURE_KEY: &str = "AZURE_OPENAI_API_KEY";
 
 /// The providers that are built in, and those of the file.
 pub(super) fn read(
@@ -51,20 +55,44 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             "kind" => raw.kind = Some(key),
             "base_url" => raw.base_url = Some(key),
             "api_key_env" => raw.api_key_env = Some(key),
+            "api_version" => raw.api_version = Some(key),
             name if is_secret(name) => refuse_secret(&key, diagnostics),
             _ => key.unknown(&KEYS, diagnostics),
         }
     }
-    match kind(entry, &raw, diagnostics)? {
+    let kind = kind(entry, &raw, diagnostics)?;
+    if kind != ProviderKind::Azure {
+        refuse(kind, [&raw.api_version], diagnostics);
+    }
+    match kind {
         ProviderKind::Demo => {
-            for key in [&raw.base_url, &raw.api_key_env].into_iter().flatten() {
-                let message = format!("a provider of kind `demo` has no `{}`", key.name());
-                diagnostics.error(key.key_span(), key.path(), message).help("remove it");
-            }
+            refuse(kind, [&raw.base_url, &raw.api_key_env], diagnostics);
             Some(Provider::Demo)
         }
-        ProviderKind::OpenAi => endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics),
-        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics),
+        ProviderKind::Azure => {
+            let api_version = match &raw.api_version {
+                Some(version) => Some(version.string(diagnostics)?.into_inner()),
+                None => None,
+            };
+            let mut endpoint = endpoint(entry, &raw, None, diagnostics)?;
+            endpoint.api_key_env.get_or_insert_with(|| AZURE_KEY.to_owned());
+            Some(Provider::Azure { endpoint, api_version })
+        }
+        ProviderKind::OpenAi => {
+            endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics).map(Provider::OpenAi)
+        }
+        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics).map(Provider::OpenAi),
+        ProviderKind::Anthropic => {
+            endpoint(entry, &raw, Some(Endpoint::anthropic()), diagnostics).map(Provider::Anthropic)
+        }
+    }
+}
+
+/// Reports keys that a provider of this kind has no use for.
+fn refuse<const N: usize>(kind: ProviderKind, keys: [&Option<Entry<'_>>; N], diagnostics: &mut Diagnostics) {
+    for key in keys.into_iter().flatten() {
+        let message = format!("a provider of kind `{kind}` has no `{}`", key.name());
+        diagnostics.error(key.key_span(), key.path(), message).help("remove it");
     }
 }
 
@@ -93,7 +121,7 @@ fn endpoint(
     raw: &RawProvider<'_>,
     default: Option<Endpoint>,
     diagnostics: &mut Diagnostics,
-) -> Option<Provider> {
+) -> Option<Endpoint> {
     let key = raw.api_key_env.as_ref().map(|key| variable(key, diagnostics));
     let base_url = match (&raw.base_url, &default) {
         (Some(url), _) => address(url, diagnostics),
@@ -117,7 +145,7 @@ fn endpoint(
     if let (Some(url), Some(variable)) = (&raw.base_url, &api_key_env) {
         warn_of_open_key(url, &base_url, variable, diagnostics);
     }
-    Some(Provider::OpenAi(Endpoint { base_url, api_key_env }))
+    Some(Endpoint { base_url, api_key_env })
 }
 
 /// Whether a key looks as if its value were a secret.

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`
+//! `POST /v1/chat/completions`, and how a chat of either dialect is answered.
 
 use std::sync::Arc;
 
@@ -7,16 +7,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use pointsman_domain::{ModelId, ModelName};
+use pointsman_domain::{ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::Table;
 use pointsman_upstream::openai::ChatRequest;
-use pointsman_upstream::{Call, RequestBody};
+use pointsman_upstream::{Call, Dialect, MessagesRequest, RequestBody, RequestError};
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::forward::{first_answer, pass_on};
+use super::live::Live;
+use super::record_reply::Trail;
 use super::request_id::RequestId;
-use super::routing::route;
+use super::routing::{Arrival, route};
 use super::sidecar::Sidecar;
 use super::{body, clock};
 
@@ -27,31 +29,77 @@ pub(super) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = RequestBody::parse(body::read(&headers, body, sidecar.body_limit_bytes).await?)?;
-    let call = Call {
-        headers: &headers,
-        body: &body,
-        request_id: request_id.as_str(),
-        received_unix_s: clock::unix_s(clock::now()),
-        about: "",
-    };
-    match destination::find(body.model(), &sidecar.policy, &sidecar.upstream)? {
-        Destination::Model(target) => direct(&sidecar, target, call).await,
-        Destination::Table(table) => routed(&sidecar, table, call).await,
+    answer(&sidecar, Dialect::OpenAiChat, &request_id, &headers, body).await
+}
+
+/// Answers a chat of `dialect`, be it routed or not.
+pub(super) async fn answer(
+    sidecar: &Arc<Sidecar>,
+    dialect: Dialect,
+    request_id: &RequestId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
+    let arrival = Arrival::now(match dialect {
+        Dialect::OpenAiChat => "/v1/chat/completions",
+        Dialect::Anthropic => "/v1/messages",
+    });
+    let call = call(dialect, request_id, headers, &body);
+    let live = sidecar.live();
+    match destination::find(body.model(), &live.policy, &live.upstream)? {
+        Destination::Model(target) => direct(sidecar, &live, target, call).await,
+        Destination::Table(table) => routed(sidecar, &live, table, call, &arrival).await,
     }
 }
 
-async fn direct(sidecar: &Arc<Sidecar>, target: ModelId, call: Call<'_>) -> Result<Response, ApiError> {
+/// What providers are told of a request that came now.
+pub(super) fn call<'a>(
+    dialect: Dialect,
+    request_id: &'a RequestId,
+    headers: &'a HeaderMap,
+    body: &'a RequestBody,
+) -> Call<'a> {
+    let received_unix_s = clock::unix_s(clock::now());
+    Call { dialect, headers, body, request_id: request_id.as_str(), received_unix_s, about: "" }
+}
+
+/// What routing needs to know of a request.
+pub(super) fn read(call: &Call<'_>) -> Result<(Prompt, RequestFacts), RequestError> {
+    let bytes = call.body.bytes();
+    match call.dialect {
+        Dialect::OpenAiChat => ChatRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
+        Dialect::Anthropic => MessagesRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
+    }
+}
+
+async fn direct(
+    sidecar: &Arc<Sidecar>,
+    live: &Live,
+    target: ModelId,
+    call: Call<'_>,
+) -> Result<Response, ApiError> {
     let candidates = vec![(ModelName::new(target.to_string()), target)];
-    let answer = first_answer(sidecar, candidates, call).await?;
+    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut Vec::new()).await?;
     Ok(pass_on(sidecar, answer.reply, HeaderMap::new()))
 }
 
-async fn routed(sidecar: &Arc<Sidecar>, table: &Table, call: Call<'_>) -> Result<Response, ApiError> {
-    let request = ChatRequest::parse(call.body.bytes())?;
-    let routed = route(sidecar, table, request.prompt, request.facts).await;
+async fn routed(
+    sidecar: &Arc<Sidecar>,
+    live: &Live,
+    table: &Table,
+    call: Call<'_>,
+    arrival: &Arrival,
+) -> Result<Response, ApiError> {
+    let (prompt, facts) = read(&call)?;
+    let routed = route(sidecar, table, prompt, facts, arrival).await;
+    let mut trail = Trail::of(sidecar, &routed, arrival);
     let about = routed.summary();
-    let answer = first_answer(sidecar, routed.candidates(sidecar), Call { about: &about, ..call }).await?;
+    let (candidates, call) = (routed.candidates(&live.policy), Call { about: &about, ..call });
+    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut trail.attempts).await;
+    let answer = answer.inspect_err(|_| trail.failed())?;
     let decision = routed.headers((&answer.by.0, &answer.by.1), &answer.failed);
-    Ok(pass_on(sidecar, answer.reply, decision))
+    let price = live.policy.models().get(&answer.by.0).and_then(|model| model.price);
+    let reply = trail.follow(answer.reply, call.dialect, answer.called, price);
+    Ok(pass_on(sidecar, reply, decision))
 }

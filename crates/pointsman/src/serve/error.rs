@@ -1,10 +1,10 @@
-//! Errors of the sidecar itself, in the shape that OpenAI's clients expect.
+//! Errors of the sidecar itself, in the shapes that OpenAI's and Anthropic's clients expect.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pointsman_upstream::openai::ErrorBody;
-use pointsman_upstream::{RequestError, UpstreamError};
+use pointsman_upstream::{Dialect, ErrorReply, RequestError, UpstreamError};
 
 /// A request that gets an error instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,21 @@ impl From<UpstreamError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        self.in_dialect(Dialect::OpenAiChat)
+    }
+}
+
+impl ApiError {
+    /// The response that clients of `dialect` expect.
+    pub(super) fn in_dialect(self, dialect: Dialect) -> Response {
+        let body = match dialect {
+            Dialect::OpenAiChat => self.body.to_json(),
+            Dialect::Anthropic => {
+                ErrorReply::of_status(self.status, self.body.message()).to_json(dialect).to_string()
+            }
+        };
         let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        let mut response = (self.status, headers, self.body.to_json()).into_response();
+        let mut response = (self.status, headers, body).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

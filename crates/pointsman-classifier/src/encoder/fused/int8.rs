@@ -1,5 +1,7 @@
-//! The layers with 8-bit weights, for use alone: all of them are one operation without a backward pass.
+//! The layers with 8-bit weights, for use alone: those between two that are read are one operation without a
+//! backward pass.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -14,6 +16,7 @@ use super::buffers::{Buffer, Buffers};
 use super::forward::{Dimensions, block_of};
 use super::weights::Norm;
 use crate::encoder::EncoderConfig;
+use crate::ops::mean_pool;
 use crate::ops::slices::{of, with};
 
 /// All transformer layers.
@@ -31,9 +34,24 @@ impl Layers {
         Ok(Self { layers: layers.into(), dimensions: Dimensions::new(config), buffers: Arc::default() })
     }
 
-    /// (tokens, hidden) → (tokens, hidden) for rows of these lengths.
-    pub(in crate::encoder) fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        x.contiguous()?.apply_op1(Step { layers: self.clone(), lengths: lengths.into() })
+    /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
+    /// what goes in: (rows, hidden) each, in ascending order.
+    pub(in crate::encoder) fn forward(
+        &self,
+        x: &Tensor,
+        lengths: &[usize],
+        wanted: &[usize],
+    ) -> Result<Vec<Tensor>> {
+        let (mut x, mut depth) = (x.contiguous()?, 0);
+        let mut pool = |wanted: &usize| {
+            if *wanted > depth {
+                let step = Step { layers: self.clone(), range: depth..*wanted, lengths: lengths.into() };
+                x = x.apply_op1(step)?;
+                depth = *wanted;
+            }
+            mean_pool(&x, lengths)
+        };
+        wanted.iter().map(&mut pool).collect()
     }
 }
 
@@ -107,9 +125,10 @@ impl Layer {
     }
 }
 
-/// One use of the layers.
+/// One use of some of the layers.
 struct Step {
     layers: Layers,
+    range: Range<usize>,
     lengths: Vec<usize>,
 }
 
@@ -125,7 +144,7 @@ impl CustomOp1 for Step {
         let attention = Attention { lengths: &self.lengths, hidden, heads };
         let mut qkv = buffers.plain(3 * x.len());
         let mut context = buffers.plain(x.len());
-        for layer in layers.iter() {
+        for layer in &layers[self.range.clone()] {
             let pass = Pass { layer, dimensions: *dimensions, buffers };
             pass.project(&x, &mut qkv);
             attention.forward(&qkv, &mut context, buffers);

@@ -8,7 +8,7 @@ use super::*;
 const PATH: &str = "/v1/chat/completions";
 
 /// The request that the provider got.
-async fn asked(upstream: &mut Upstream) -> (HeaderMap, Bytes) {
+pub(super) async fn asked(upstream: &mut Upstream) -> (HeaderMap, Bytes) {
     match upstream.events.recv().await {
         Some(Event::Asked(headers, body)) => (headers, body),
         other => panic!("not asked but {other:?}"),

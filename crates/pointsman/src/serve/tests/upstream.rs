@@ -55,6 +55,8 @@ impl Upstream {
         let shared = Shared { events, gate: Arc::new(Mutex::new(gated)) };
         let app = Router::new()
             .route("/{behaviour}/chat/completions", axum::routing::post(reply))
+            .route("/{behaviour}/v1/messages", axum::routing::post(reply))
+            .route("/{behaviour}/v1/messages/count_tokens", axum::routing::post(count))
             .with_state(shared);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -73,7 +75,13 @@ impl Upstream {
                 "refused" => "http://127.0.0.1:1".to_owned(),
                 behaviour => format!("http://{}/{behaviour}", self.address),
             };
-            text += &format!("[providers.{behaviour}]\nkind = \"openai_compatible\"\nbase_url = \"{url}\"\n");
+            // The key is any variable that every environment has.
+            let kind = if behaviour.starts_with("claude") {
+                "kind = \"anthropic\"\napi_key_env = \"PATH\""
+            } else {
+                "kind = \"openai_compatible\""
+            };
+            text += &format!("[providers.{behaviour}]\n{kind}\nbase_url = \"{url}\"\n");
         }
         text
     }
@@ -112,9 +120,50 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
             std::future::pending().await
         }
         "gated" => Response::new(gated(shared)),
+        "claude" | "gpt" => told(&behaviour, &body),
+        "claude-cut" => {
+            let begun =
+                include_str!("replies/claude.sse").split_inclusive("\n\n").take(4).collect::<String>();
+            let chunks = [Ok(begun), Err("the provider is gone")];
+            let chunks = stream::iter(chunks).then(async |chunk| {
+                tokio::task::yield_now().await;
+                chunk
+            });
+            event_stream(Body::from_stream(chunks))
+        }
+        "claude-busy" => Response::builder()
+            .status(429)
+            .header("retry-after", "9")
+            .body(Body::from(r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}"#))
+            .expect("valid"),
         "noise" => Response::new(Body::from_stream(stream::iter(noise(&body)).map(Ok::<_, Infallible>))),
         other => panic!("no such behaviour: {other}"),
     }
+}
+
+async fn count() -> &'static str {
+    r#"{"input_tokens":77}"#
+}
+
+/// A reply as the provider documents it, streamed if that was asked for.
+fn told(provider: &str, request: &Bytes) -> Response {
+    let request: serde_json::Value = serde_json::from_slice(request).expect("JSON");
+    let (stream, whole) = match provider {
+        "claude" => (include_str!("replies/claude.sse"), include_str!("replies/claude.json")),
+        _ => (include_str!("replies/gpt.sse"), include_str!("replies/gpt.json")),
+    };
+    if request["stream"] == true {
+        return event_stream(Body::from(stream));
+    }
+    Response::builder()
+        .header("content-type", "application/json")
+        .header(if provider == "claude" { "request-id" } else { "x-request-id" }, "req_1")
+        .body(Body::from(whole))
+        .expect("valid")
+}
+
+fn event_stream(body: Body) -> Response {
+    Response::builder().header("content-type", "text/event-stream; charset=utf-8").body(body).expect("valid")
 }
 
 /// Chunks that come when the test says so.

@@ -1,0 +1,132 @@
+//! Conversations in several dialects, and the way from one to another.
+//!
+//! A dialect is read into the representation of [`conversation`] and [`completion`] and written from it, so a further
+//! dialect needs a reader and a writer and nothing of the others. What the representation does not hold is declared in
+//! [`Lossy`] when it is read, what a dialect does not hold when it is written; where a request would mean something
+//! else without it, there is a [`TranslationError`] instead. `docs/dialects.md` has the matrix.
+
+pub(crate) mod anthropic;
+pub(crate) mod completion;
+pub(crate) mod conversation;
+mod error;
+pub(crate) mod event;
+mod fields;
+mod lossy;
+pub(crate) mod openai_chat;
+pub(crate) mod sse;
+mod stream;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use completion::Completion;
+use conversation::Conversation;
+
+pub use completion::Usage;
+pub use error::{ErrorReply, TranslationError};
+pub use lossy::Lossy;
+pub(crate) use stream::StreamTranslator;
+pub use usage::UsageReader;
+
+/// How clients and providers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI's Chat Completions.
+    OpenAiChat,
+    /// Anthropic's Messages.
+    Anthropic,
+}
+
+/// What is known of the side that gets a translated request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recipient<'a> {
+    /// How it speaks.
+    pub(crate) dialect: Dialect,
+    /// Its own name for the model.
+    pub(crate) model: &'a str,
+    /// Whether it is OpenAI itself, where `max_completion_tokens` has replaced `max_tokens`.
+    pub(crate) is_openai: bool,
+}
+
+/// What the client asked for about the form of its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReplyForm {
+    /// As server-sent events.
+    pub(crate) stream: bool,
+    /// With token counts at the end of the stream (OpenAI's `stream_options.include_usage`).
+    pub(crate) include_usage: bool,
+}
+
+/// The request `body` of `from` as `to` takes it.
+pub(crate) fn translate_request(
+    body: Value,
+    from: Dialect,
+    to: Recipient<'_>,
+    lossy: &mut Lossy,
+) -> Result<(Value, ReplyForm), TranslationError> {
+    let mut conversation = read_request(body, from, lossy)?;
+    to.model.clone_into(&mut conversation.model);
+    let form = ReplyForm { stream: conversation.stream, include_usage: conversation.include_usage };
+    let written = write_request(&conversation, to, lossy)?;
+    Ok((written, form))
+}
+
+pub(crate) fn read_request(
+    body: Value,
+    dialect: Dialect,
+    lossy: &mut Lossy,
+) -> Result<Conversation, TranslationError> {
+    match dialect {
+        Dialect::OpenAiChat => openai_chat::read_request(body, lossy),
+        Dialect::Anthropic => anthropic::read_request(body, lossy),
+    }
+}
+
+pub(crate) fn write_request(
+    conversation: &Conversation,
+    to: Recipient<'_>,
+    lossy: &mut Lossy,
+) -> Result<Value, TranslationError> {
+    match to.dialect {
+        Dialect::OpenAiChat => openai_chat::write_request(conversation, to.is_openai, lossy),
+        Dialect::Anthropic => anthropic::write_request(conversation, lossy),
+    }
+}
+
+/// A whole reply `body` of `from` as a client of `to` takes it.
+pub(crate) fn translate_reply(
+    body: Value,
+    from: Dialect,
+    to: Dialect,
+    created_unix_s: u64,
+    lossy: &mut Lossy,
+) -> Result<Value, TranslationError> {
+    let completion = read_reply(body, from, lossy)?;
+    Ok(write_reply(&completion, to, created_unix_s, lossy))
+}
+
+pub(crate) fn read_reply(
+    body: Value,
+    dialect: Dialect,
+    lossy: &mut Lossy,
+) -> Result<Completion, TranslationError> {
+    match dialect {
+        Dialect::OpenAiChat => openai_chat::read_reply(body, lossy),
+        Dialect::Anthropic => anthropic::read_reply(body, lossy),
+    }
+}
+
+pub(crate) fn write_reply(
+    completion: &Completion,
+    dialect: Dialect,
+    created_unix_s: u64,
+    lossy: &mut Lossy,
+) -> Value {
+    match dialect {
+        Dialect::OpenAiChat => openai_chat::write_reply(completion, created_unix_s, lossy),
+        Dialect::Anthropic => anthropic::write_reply(completion),
+    }
+}

@@ -1,0 +1,170 @@
+//! A call in one dialect to a provider of another.
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue};
+use pointsman_domain::ProviderName;
+
+use crate::body::RequestBody;
+use crate::client::Call;
+use crate::dialect::{
+    Dialect, ErrorReply, Lossy, Recipient, ReplyForm, StreamTranslator, TranslationError, translate_reply,
+    translate_request,
+};
+use crate::error::{ErrorKind, UpstreamError};
+use crate::headers;
+use crate::reply::{Reply, ReplyBody};
+
+/// Names what the other side did not get.
+const LOSSY: HeaderName = HeaderName::from_static("x-pointsman-lossy");
+
+/// How long a reply that has to be read as a whole may be.
+const REPLY_LIMIT_BYTES: usize = 64 << 20;
+
+/// What has to be known of a translated request to translate its reply.
+#[derive(Debug)]
+pub(crate) struct Translation {
+    client: Dialect,
+    provider: Dialect,
+    form: ReplyForm,
+    received_unix_s: u64,
+    lossy: Lossy,
+}
+
+impl Translation {
+    /// The body of `call` as `recipient` takes it.
+    pub(crate) fn of_request(
+        call: &Call<'_>,
+        recipient: Recipient<'_>,
+    ) -> Result<(RequestBody, Self), TranslationError> {
+        let body = serde_json::from_slice(call.body.bytes())
+            .map_err(|error| TranslationError::new("body", format!("cannot be read: {error}")))?;
+        let mut lossy = Lossy::new();
+        let (body, form) = translate_request(body, call.dialect, recipient, &mut lossy)?;
+        let body = RequestBody::parse(body.to_string().into())
+            .map_err(|error| TranslationError::new("body", error.to_string()))?;
+        let translation = Self {
+            client: call.dialect,
+            provider: recipient.dialect,
+            form,
+            received_unix_s: call.received_unix_s,
+            lossy,
+        };
+        Ok((body, translation))
+    }
+
+    /// The reply as the client takes it: a stream as it comes, anything else once it has come whole.
+    pub(crate) async fn of_reply(self, reply: Reply, name: &ProviderName) -> Result<Reply, UpstreamError> {
+        let bad = |detail: String| UpstreamError::new(ErrorKind::BadReply, name, detail);
+        let encoding = reply.headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
+        if let Some(encoding) = encoding {
+            return Err(bad(format!("it is encoded as {encoding:?}, which was not asked for")));
+        }
+        if !reply.status.is_success() {
+            let body = read(reply.body, name).await?;
+            let error = ErrorReply::read(reply.status, &body).to_json(self.client);
+            let headers = self.headers(reply.headers);
+            return Ok(whole(reply.status, headers, error.to_string()));
+        }
+        let content_type = reply.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let is_stream = content_type.to_ascii_lowercase().starts_with(b"text/event-stream");
+        match (is_stream, self.form.stream) {
+            (true, true) => Ok(self.of_stream(reply)),
+            (false, false) => self.of_whole(reply, name).await,
+            (true, false) => Err(bad("it is a stream, which was not asked for".to_owned())),
+            (false, true) => Err(bad("it is no stream, which was asked for".to_owned())),
+        }
+    }
+
+    async fn of_whole(mut self, reply: Reply, name: &ProviderName) -> Result<Reply, UpstreamError> {
+        let bad = |detail: String| UpstreamError::new(ErrorKind::BadReply, name, detail);
+        let body = read(reply.body, name).await?;
+        let body = serde_json::from_slice(&body).map_err(|error| bad(format!("it is not JSON: {error}")))?;
+        let translated =
+            translate_reply(body, self.provider, self.client, self.received_unix_s, &mut self.lossy);
+        let translated = translated.map_err(|error| bad(error.to_string()))?.to_string();
+        let headers = self.headers(reply.headers);
+        Ok(whole(reply.status, headers, translated))
+    }
+
+    fn of_stream(self, reply: Reply) -> Reply {
+        let mut headers = self.headers(reply.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        let translator = StreamTranslator::new(self.provider, self.client, self.form, self.received_unix_s);
+        let body = translated_stream(reply.body, translator);
+        Reply { status: reply.status, headers, body, tells_of_its_end: true }
+    }
+
+    fn headers(&self, headers: HeaderMap) -> HeaderMap {
+        let request_id = match self.client {
+            Dialect::OpenAiChat => HeaderName::from_static("x-request-id"),
+            Dialect::Anthropic => HeaderName::from_static("request-id"),
+        };
+        let mut headers = headers::of_translated_reply(headers, request_id);
+        match self.lossy.header() {
+            Some(paths) => headers.insert(LOSSY, paths),
+            None => headers.remove(LOSSY),
+        };
+        headers
+    }
+}
+
+fn whole(status: http::StatusCode, mut headers: HeaderMap, body: String) -> Reply {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    let body = stream::iter([Ok(Bytes::from(body))]).boxed();
+    Reply { status, headers, body, tells_of_its_end: false }
+}
+
+async fn read(mut body: ReplyBody, name: &ProviderName) -> Result<Vec<u8>, UpstreamError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(&chunk?);
+        if bytes.len() > REPLY_LIMIT_BYTES {
+            let detail = format!("it is longer than {REPLY_LIMIT_BYTES} bytes");
+            return Err(UpstreamError::new(ErrorKind::BadReply, name, detail));
+        }
+    }
+    Ok(bytes)
+}
+
+/// What is left to do for a stream.
+enum Left {
+    Translate(ReplyBody, Box<StreamTranslator>),
+    Fail(UpstreamError),
+    Nothing,
+}
+
+/// The stream in the client's dialect. When the provider breaks off, the client is told in its dialect, then the error
+/// is yielded for those who count.
+fn translated_stream(body: ReplyBody, translator: StreamTranslator) -> ReplyBody {
+    stream::unfold(Left::Translate(body, Box::new(translator)), |left| async {
+        let (mut body, mut translator) = match left {
+            Left::Translate(body, translator) => (body, translator),
+            Left::Fail(error) => return Some((Err(error), Left::Nothing)),
+            Left::Nothing => return None,
+        };
+        loop {
+            let (text, left) = match body.next().await {
+                Some(Ok(bytes)) => {
+                    let text = translator.push(&bytes);
+                    if text.is_empty() {
+                        continue;
+                    }
+                    let left = if translator.has_failed() {
+                        Left::Nothing
+                    } else {
+                        Left::Translate(body, translator)
+                    };
+                    (text, left)
+                }
+                Some(Err(error)) => (translator.broken(&error.to_string()), Left::Fail(error)),
+                None => (translator.end(), Left::Nothing),
+            };
+            return Some((Ok(Bytes::from(text)), left));
+        }
+    })
+    .filter(|chunk| std::future::ready(!chunk.as_ref().is_ok_and(Bytes::is_empty)))
+    .boxed()
+}
