@@ -6,14 +6,17 @@ use std::path::Path;
 
 use candle_core::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pointsman_classifier::{Classifier, Engine, Hub, HubEnvironment, ModelSource, TokenBatch, TokenIds};
+use pointsman_classifier::{
+    Arithmetic, Classifier, Engine, EngineChoice, Hub, HubEnvironment, ModelSource, TokenBatch, TokenIds,
+};
 use pointsman_domain::Prompt;
 
 fn classifier(engine: Engine) -> Classifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pointsman-small");
     let hub = Hub::new(HubEnvironment::from_variables(|_| None));
     let files = ModelSource::Folder(folder).open(None, &hub).expect("the model folder is in the repository");
-    Classifier::load_with(&files, &Device::Cpu, engine).expect("the embedded model loads")
+    Classifier::load_with(&files, &Device::Cpu, EngineChoice::Named(engine))
+        .expect("the embedded model loads")
 }
 
 /// Rows of ids that look like text to the encoder.
@@ -27,13 +30,13 @@ fn rows(count: u32, tokens: u32) -> Vec<TokenIds> {
 }
 
 fn forward(criterion: &mut Criterion) {
-    [Engine::F32, Engine::Int8].into_iter().for_each(|engine| forward_with(engine, criterion));
+    [Arithmetic::Int8, Arithmetic::F32].into_iter().for_each(|of| forward_with(Engine::best(of), criterion));
 }
 
 fn forward_with(engine: Engine, criterion: &mut Criterion) {
     let classifier = classifier(engine);
     let mut group = criterion.benchmark_group(format!("forward {engine}"));
-    for (count, tokens) in [(1, 16), (1, 64), (1, 128), (1, 256), (32, 64)] {
+    for (count, tokens) in [(1, 16), (1, 64), (1, 128), (1, 256), (1, 512), (32, 64)] {
         let batch = TokenBatch::new(&rows(count, tokens), &Device::Cpu).expect("rows have tokens");
         group.throughput(Throughput::Elements(u64::from(count * tokens)));
         group.bench_function(BenchmarkId::from_parameter(format!("{count}x{tokens}")), |bencher| {
@@ -43,7 +46,7 @@ fn forward_with(engine: Engine, criterion: &mut Criterion) {
 }
 
 fn classify(criterion: &mut Criterion) {
-    let classifier = classifier(Engine::F32);
+    let classifier = classifier(Engine::best(Arithmetic::Int8));
     let prompts =
         [Prompt::from_text("Write a function that merges two sorted lists of integers, with tests.")];
     criterion.bench_function("classify/one prompt", |bencher| {

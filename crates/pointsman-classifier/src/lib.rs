@@ -17,6 +17,7 @@ mod device;
 mod encoder;
 mod engine;
 pub mod features;
+mod gate;
 mod model;
 mod ops;
 mod queue;
@@ -32,8 +33,9 @@ pub use card::{Backbone, Card, CardError, FileHash, FileHashes, ParseHashError, 
 pub use classifier::{Classifier, ClassifyError, Embedded, LoadError};
 pub use device::{DeviceChoice, DeviceError, ParseDeviceError};
 pub use encoder::{Encoder, EncoderConfig};
-pub use engine::{Engine, ParseEngineError};
+pub use engine::{Arithmetic, Engine, EngineChoice, ParseEngineError};
 pub use features::features;
+pub use gate::Gate;
 pub use model::{DIFFICULTY_HEAD, Logits, Model, TASK_HEAD};
 pub use queue::{Labeller, Pending, Queue, QueueError, QueueLimits};
 pub use row::LabelsRow;

@@ -66,7 +66,7 @@ impl Model {
             Ok((vb.get((outputs, width), "weight")?, vb.get(outputs, "bias")?))
         };
         Ok(Self {
-            encoder: Encoder::new(config, engine, vb)?,
+            encoder: Encoder::with_engine(config, engine, vb)?,
             layers: layers.to_vec(),
             task: head(TASK_HEAD, tasks, config.hidden)?,
             difficulty: head(DIFFICULTY_HEAD, 1, layers.len() * config.hidden)?,

@@ -204,6 +204,7 @@ fn card(
         recipe: Table::try_from(recipe).map_err(table)?,
         data: data_table(corpus),
         scores,
+        gates: Vec::new(),
     })
 }
 

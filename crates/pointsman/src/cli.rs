@@ -37,6 +37,10 @@ pub(crate) struct Global {
     /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
     #[arg(long, global = true, value_name = "DEVICE", env = "POINTSMAN_DEVICE")]
     pub(crate) device: Option<String>,
+    /// Arithmetic of the classifier: auto, int8, f32, candle, or one with a kind of processor such as int8-avx2 [default:
+    /// that of the configuration]
+    #[arg(long, global = true, value_name = "ENGINE", env = "POINTSMAN_ENGINE")]
+    pub(crate) engine: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +67,8 @@ pub(crate) enum Command {
     /// Measure a classifier on labelled data
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Measure how fast this machine labels, by length, batch, threads and engine
+    Bench(BenchArgs),
     /// Public data that models are trained on
     #[command(subcommand)]
     Data(DataCommand),
@@ -206,6 +212,8 @@ pub(crate) enum EvalCommand {
     Routing(EvalRoutingArgs),
     /// How well difficulty foretells who fails
     Difficulty(EvalDifficultyArgs),
+    /// Whether faster engines say what f32 says; exits with 1 if one does not
+    Engines(EvalEnginesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -234,6 +242,50 @@ pub(crate) struct EvalTasksArgs {
     /// Seed of the bootstrap and of the perturbations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Lengths of prompts in tokens
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [16, 64, 128, 256, 512])]
+    pub(crate) lengths: Vec<usize>,
+    /// Prompts that are labelled together
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32])]
+    pub(crate) batches: Vec<usize>,
+    /// Threads
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1])]
+    pub(crate) threads: Vec<usize>,
+    /// Engines to compare [default: that of --engine, else the best of each arithmetic]
+    #[arg(long, value_name = "ENGINES", value_delimiter = ',')]
+    pub(crate) engines: Vec<String>,
+    /// Time to spend on each figure
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    pub(crate) seconds: f64,
+    /// Answer `emb BATCH LENGTH` and `run BATCH LENGTH N` on standard input, for comparisons with other programs
+    #[arg(long, conflicts_with_all = ["lengths", "batches", "threads", "engines", "seconds"])]
+    pub(crate) worker: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalEnginesArgs {
+    /// JSON lines with {"text" | "messages"}, gzipped or not; labels are not needed
+    #[arg(long, short, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Rows whose `split` is this only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+    /// Also every slower kind of processor that this one can stand in for
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Folder for report.json and items.csv
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the result to the card of the model, which must be a folder: `auto` goes by it
+    #[arg(long)]
+    pub(crate) write_card: bool,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
 }
 
 /// Outcomes to evaluate on.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use pointsman_classifier::{
-    CARD_FILE, Card, Classifier, DeviceChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
+    CARD_FILE, Card, Classifier, DeviceChoice, EngineChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
 };
 
 use crate::cli::Global;
@@ -33,6 +33,14 @@ pub(crate) fn device(global: &Global, configured: DeviceChoice) -> Result<Device
     match &global.device {
         Some(name) => name.parse().context("--device"),
         None => Ok(configured),
+    }
+}
+
+/// The engine that the command line names, else the configuration.
+pub(crate) fn engine(global: &Global, config: &Config) -> Result<EngineChoice> {
+    match &global.engine {
+        Some(name) => name.parse().context("--engine"),
+        None => Ok(config.classifier.engine),
     }
 }
 
@@ -73,8 +81,10 @@ pub(crate) fn files(source: &ModelSource) -> Result<ModelFiles> {
 pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
     let source = source(global, config)?;
     let device = device(global, config.classifier.device)?.open()?;
+    let engine = engine(global, config)?;
     let files = files(&source)?;
-    Classifier::load(&files, &device).with_context(|| format!("the model {source} cannot be used"))
+    Classifier::load_with(&files, &device, engine)
+        .with_context(|| format!("the model {source} cannot be used"))
 }
 
 /// Limits the threads that tokenising and arithmetic share; it must be called before they are first used.

@@ -12,6 +12,7 @@ use toml::Table;
 
 use crate::calibration::Calibration;
 use crate::encoder::EncoderConfig;
+use crate::gate::Gate;
 use crate::script::Script;
 
 /// A model's card, checked: every value is in its range and they fit together.
@@ -49,6 +50,8 @@ pub struct Card {
     pub data: Table,
     /// How good it was found, in the evaluator's own words.
     pub scores: Table,
+    /// How far faster arithmetics were found to be from f32.
+    pub gates: Vec<Gate>,
 }
 
 /// Which published meaning labels have.

@@ -7,6 +7,7 @@ use toml::Table;
 use super::{Backbone, CardError, FileHashes, Pooling, Tagging};
 use crate::calibration::Calibration;
 use crate::encoder::EncoderConfig;
+use crate::gate::Gate;
 use crate::script::Script;
 use crate::tokenize::Tokenizer;
 
@@ -34,6 +35,8 @@ pub(super) struct Card {
     data: Table,
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     scores: Table,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Gate>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +72,7 @@ impl From<&super::Card> for Card {
             recipe: card.recipe,
             data: card.data,
             scores: card.scores,
+            gates: card.gates,
         }
     }
 }
@@ -107,6 +111,7 @@ impl Card {
             recipe: self.recipe,
             data: self.data,
             scores: self.scores,
+            gates: self.gates,
         })
     }
 

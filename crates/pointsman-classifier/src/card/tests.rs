@@ -2,6 +2,7 @@ use pointsman_domain::Task;
 
 use super::*;
 use crate::calibration::AbilityCalibration;
+use crate::engine::Arithmetic;
 
 fn card() -> Card {
     let table = |text: &str| toml::from_str(text).expect("TOML");
@@ -40,6 +41,7 @@ fn card() -> Card {
         recipe: table("seed = 7\n[fit]\nepochs = 3"),
         data: table("rows = 5798"),
         scores: table("[dev]\ntask_accuracy = 0.73"),
+        gates: vec![Gate { flips: 1, ..Gate::perfect(Arithmetic::Int8, 1000) }],
     }
 }
 
@@ -96,7 +98,7 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |
         5 | windows = 256
           | ^^^^^^^
-        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`
+        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`, `gates`
         "#);
     insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @r#"
         card.toml: TOML parse error at line 6, column 11

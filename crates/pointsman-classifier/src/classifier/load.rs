@@ -5,30 +5,34 @@ use candle_nn::VarBuilder;
 
 use super::Classifier;
 use crate::card::{Card, CardError, FileHash};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineChoice};
 use crate::model::{DIFFICULTY_HEAD, Model, TASK_HEAD};
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
 use crate::weights::{self, WeightsError};
 
 impl Classifier {
-    /// Loads a model onto `device`, to be run by the kernels in f32 on the processor and by candle elsewhere.
+    /// Loads a model onto `device`, to be run by the fastest engine that is accurate by its card.
     ///
     /// # Errors
     /// As [`Self::load_with`].
     pub fn load(files: &ModelFiles, device: &Device) -> Result<Self, LoadError> {
-        Self::load_with(files, device, Engine::trainable(device, DType::F32))
+        Self::load_with(files, device, EngineChoice::Auto)
     }
 
-    /// Loads a model onto `device`, to be run by `engine`.
+    /// Loads a model onto `device`, to be run by the engine that `engine` chooses.
     ///
     /// # Errors
     /// When the card is faulty, a file is not the one that the card names, or weights and tokenizer do not have the shape
     /// that the card says, or the engine does not run on the device.
-    pub fn load_with(files: &ModelFiles, device: &Device, engine: Engine) -> Result<Self, LoadError> {
+    pub fn load_with(files: &ModelFiles, device: &Device, engine: EngineChoice) -> Result<Self, LoadError> {
         let text = std::str::from_utf8(&files.card)
             .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
         let card = Card::parse(text)?;
+        let engine = engine.choose(device, &card.gates);
+        if !engine.runs_on(device) {
+            return Err(LoadError::Engine { engine });
+        }
         let hashes = || {
             check_hash(WEIGHTS_FILE, &files.weights, card.files.weights)?;
             check_hash(TOKENIZER_FILE, &files.tokenizer, card.files.tokenizer)
@@ -42,7 +46,7 @@ impl Classifier {
         hashes?;
         let tokenizer = tokenizer?;
         check_vocabulary(&card, &tokenizer)?;
-        Ok(Self { tokenizer, model: model?, device: device.clone(), card })
+        Ok(Self { tokenizer, model: model?, device: device.clone(), engine, card })
     }
 }
 
@@ -163,6 +167,14 @@ pub enum LoadError {
         known: usize,
         /// Embeddings of the encoder.
         embedded: usize,
+    },
+    /// The engine runs on the processor alone.
+    #[error(
+        "the engine `{engine}` runs on the processor, not on this device; use engine `candle`, or device `cpu`"
+    )]
+    Engine {
+        /// What was asked for.
+        engine: Engine,
     },
     /// The device failed.
     #[error("the weights cannot be placed on the device: {0}; if memory ran out, use device `cpu`")]

@@ -11,6 +11,7 @@ pub use load::LoadError;
 use crate::abstain;
 use crate::batch::{TokenBatch, TokenIds};
 use crate::card::Card;
+use crate::engine::Engine;
 use crate::model::Model;
 use crate::tokenize::{TokenizeError, Tokenized, Tokenizer};
 
@@ -28,6 +29,7 @@ pub struct Classifier {
     tokenizer: Tokenizer,
     model: Model,
     device: Device,
+    engine: Engine,
 }
 
 /// A prompt that is ready for the model.
@@ -153,6 +155,12 @@ impl Classifier {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What computes the encoder's layers.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// Where the arithmetic is done.

@@ -56,13 +56,13 @@ enum Layers {
 
 impl Layers {
     fn new(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
-        if engine != Engine::Candle && (!vb.device().is_cpu() || vb.dtype() != DType::F32) {
+        if !engine.runs_on(vb.device()) || (engine != Engine::Candle && vb.dtype() != DType::F32) {
             bail!("the engine `{engine}` runs on the processor in f32; use `candle` elsewhere");
         }
         match engine {
             Engine::Candle => composed::Layers::new(config, vb).map(Self::Composed),
-            Engine::F32 => fused::Layers::new(config, vb).map(Self::Fused),
-            Engine::Int8 => fused::int8::Layers::new(config, vb).map(Self::Int8),
+            Engine::F32(tier) => fused::Layers::new(config, tier, vb).map(Self::Fused),
+            Engine::Int8(tier) => fused::int8::Layers::new(config, tier, vb).map(Self::Int8),
         }
     }
 
@@ -79,11 +79,20 @@ impl Layers {
 
 impl Encoder {
     /// Takes the tensors of `vb` by their Hugging Face names (`embeddings.word_embeddings.weight`,
-    /// `encoder.layer.0.attention.self.query.weight`, …).
+    /// `encoder.layer.0.attention.self.query.weight`, …), to be run by the fastest engine that can be trained.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape than `config` says, or the engine does not run on its device.
-    pub fn new(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
+    /// When a tensor is missing or has another shape than `config` says.
+    pub fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        Self::with_engine(config, Engine::trainable(vb.device(), vb.dtype()), vb)
+    }
+
+    /// As [`Self::new`], to be run by `engine`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than `config` says, or the engine does not run on its device or takes
+    /// no variables.
+    pub fn with_engine(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
         if config.heads == 0 || !config.hidden.is_multiple_of(config.heads) {
             bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }

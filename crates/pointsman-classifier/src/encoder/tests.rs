@@ -2,6 +2,8 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
+use pointsman_kernels::Tier;
+use proptest::prelude::*;
 
 use super::{EncoderConfig, composed, fused};
 
@@ -38,6 +40,10 @@ fn close(a: &Tensor, b: &Tensor, what: &str) {
     assert!(worst < 3e-5 * scale, "{what}: off by {worst} of {scale}");
 }
 
+/// How far int8 may be from f32 with weights that int8 holds exactly: activations are rounded to 1/32767 of their row's
+/// largest, and outputs are about 1.
+const INT8_TOLERANCE: f32 = 5e-4;
+
 /// The last layer.
 const LAST: &[usize] = &[CONFIG.layers];
 
@@ -46,11 +52,15 @@ fn joined(pooled: candle_core::Result<Vec<Tensor>>) -> Tensor {
     pooled.and_then(|pooled| Tensor::cat(&pooled, 1)).expect("pooled")
 }
 
-/// Weights of both versions.
+/// Weights of all versions.
 fn weights() -> VarMap {
+    weights_of(&CONFIG)
+}
+
+fn weights_of(config: &EncoderConfig) -> VarMap {
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    composed::Layers::new(&CONFIG, &vb).expect("weights");
+    composed::Layers::new(config, &vb).expect("weights");
     let mut data: Vec<_> = map.data().lock().expect("lock").clone().into_iter().collect();
     data.sort_by(|a, b| a.0.cmp(&b.0));
     for (seed, (_, var)) in data.iter().enumerate() {
@@ -63,7 +73,8 @@ fn weights() -> VarMap {
 fn fused_and_composed_layers_agree() {
     let map = weights();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    let (fused, composed) = (fused::Layers::new(&CONFIG, &vb), composed::Layers::new(&CONFIG, &vb));
+    let (fused, composed) =
+        (fused::Layers::new(&CONFIG, Tier::detect(), &vb), composed::Layers::new(&CONFIG, &vb));
     let (fused, composed) = (fused.expect("fused"), composed.expect("composed"));
     let cases = [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5]]
         .into_iter()
@@ -100,24 +111,96 @@ fn stored(weights: &Tensor) -> Tensor {
 
 #[test]
 fn int8_and_composed_layers_agree_on_stored_weights() {
-    let map = weights();
-    let constants = map.data().lock().expect("lock").clone().into_iter().map(|(name, var)| {
-        let tensor = var.as_detached_tensor();
-        (name, if tensor.rank() == 2 { stored(&tensor) } else { tensor })
-    });
-    let vb = VarBuilder::from_tensors(constants.collect(), DType::F32, &Device::Cpu);
-    let int8 = fused::int8::Layers::new(&CONFIG, &vb).expect("int8");
+    let vb = constants_of(&weights());
+    let int8 = fused::int8::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int8");
     let composed = composed::Layers::new(&CONFIG, &vb).expect("composed");
     for lengths in [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5], &[512], &[97, 1, 33]] {
         let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 77);
         for wanted in [LAST, &[0, 1, 2], &[1]] {
-            let of_int8 = flat(&joined(int8.forward(&x, lengths, wanted)));
-            let of_composed = flat(&joined(composed.forward(&x, lengths, wanted)));
-            let distances = of_int8.iter().zip(&of_composed).map(|(a, b)| (a - b).abs());
-            // Activations are rounded to 1/32767 of their row's largest; outputs are about 1.
-            let worst = distances.fold(0f32, f32::max);
-            assert!(of_int8.len() == of_composed.len() && worst < 5e-4, "{lengths:?} {wanted:?}: off by {worst}");
+            let of_int8 = joined(int8.forward(&x, lengths, wanted));
+            let of_composed = joined(composed.forward(&x, lengths, wanted));
+            within(INT8_TOLERANCE, &of_int8, &of_composed, &format!("{lengths:?} {wanted:?}"));
         }
+    }
+}
+
+#[test]
+fn every_tier_gives_what_the_composed_layers_do() {
+    let map = weights();
+    let detached = map.data().lock().expect("lock").clone().into_iter();
+    let detached = detached.map(|(name, var)| (name, var.as_detached_tensor())).collect();
+    let vb = VarBuilder::from_tensors(detached, DType::F32, &Device::Cpu);
+    let composed = composed::Layers::new(&CONFIG, &vb).expect("composed");
+    for lengths in [&[1][..], &[2, 31], &[512]] {
+        let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 7);
+        let expected = joined(composed.forward(&x, lengths, LAST));
+        for tier in Tier::available() {
+            let layers = fused::Layers::new(&CONFIG, tier, &vb).expect("fused");
+            close(
+                &joined(layers.forward(&x, lengths, LAST)),
+                &expected,
+                &format!("{lengths:?} on {}", tier.name()),
+            );
+        }
+    }
+}
+
+/// The weights as constants, matrices as model files store them.
+fn constants_of(map: &VarMap) -> VarBuilder<'static> {
+    let constants = map.data().lock().expect("lock").clone().into_iter().map(|(name, var)| {
+        let tensor = var.as_detached_tensor();
+        (name, if tensor.rank() == 2 { stored(&tensor) } else { tensor })
+    });
+    VarBuilder::from_tensors(constants.collect(), DType::F32, &Device::Cpu)
+}
+
+#[track_caller]
+fn within(tolerance: f32, a: &Tensor, b: &Tensor, what: &str) {
+    assert_eq!(a.dims(), b.dims(), "{what}");
+    let worst = flat(a).iter().zip(flat(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < tolerance, "{what}: off by {worst}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn layers_of_random_shapes_agree(
+        (heads, width) in (1usize..4, 8usize..23),
+        intermediate in 1usize..70,
+        lengths in prop::collection::vec(prop_oneof![Just(1usize), 2usize..40, Just(511), Just(512)], 1..4),
+    ) {
+        let config = EncoderConfig { hidden: heads * width, heads, intermediate, ..CONFIG };
+        let vb = constants_of(&weights_of(&config));
+        let x = numbers(&[lengths.iter().sum(), config.hidden], 77);
+        let composed = composed::Layers::new(&config, &vb).expect("composed");
+        let expected = joined(composed.forward(&x, &lengths, &[0, 1, 2]));
+        for tier in Tier::available() {
+            let f32 = fused::Layers::new(&config, tier, &vb).expect("f32");
+            let f32 = joined(f32.forward(&x, &lengths, &[0, 1, 2]));
+            close(&f32, &expected, &format!("f32 of {lengths:?} on {}", tier.name()));
+            let int8 = fused::int8::Layers::new(&config, tier, &vb).expect("int8");
+            let int8 = joined(int8.forward(&x, &lengths, &[0, 1, 2]));
+            within(INT8_TOLERANCE, &int8, &expected, &format!("int8 of {lengths:?} on {}", tier.name()));
+        }
+    }
+}
+
+#[test]
+fn in_a_steady_state_no_buffers_are_made() {
+    let vb = constants_of(&weights());
+    let layers = fused::int8::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int8");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("pool");
+    let forward = |lengths: &[usize]| {
+        let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 7);
+        pool.install(|| layers.forward(&x, lengths, LAST)).expect("forward");
+        layers.buffers_made()
+    };
+    let lengths = [3, 17, 9];
+    let made = forward(&lengths);
+    assert!(made > 0);
+    for _ in 0..3 {
+        assert_eq!(forward(&lengths), made);
     }
 }
 
@@ -125,7 +208,7 @@ fn int8_and_composed_layers_agree_on_stored_weights() {
 fn gradients_do_not_depend_on_the_number_of_threads() {
     let map = weights();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    let layers = fused::Layers::new(&CONFIG, &vb).expect("layers");
+    let layers = fused::Layers::new(&CONFIG, Tier::detect(), &vb).expect("layers");
     let lengths = [150, 3, 120, 60];
     let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 3);
     let with_threads = |threads: usize| {
@@ -153,7 +236,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
 fn the_gradient_can_be_taken_once() {
     let map = weights();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    let layers = fused::Layers::new(&CONFIG, &vb).expect("layers");
+    let layers = fused::Layers::new(&CONFIG, Tier::detect(), &vb).expect("layers");
     let pooled = joined(layers.forward(&numbers(&[4, CONFIG.hidden], 1), &[4], LAST));
     let loss = pooled.sum_all().expect("loss");
     loss.backward().expect("the first time");
@@ -171,8 +254,10 @@ fn constants_give_what_variables_give() {
     let lengths = [6, 11];
     let x = Var::from_tensor(&numbers(&[17, CONFIG.hidden], 9)).expect("variable");
     let [(y, dx), (same_y, same_dx)] = [variables, constants].map(|vb| {
-        let y =
-            joined(fused::Layers::new(&CONFIG, &vb).and_then(|layers| layers.forward(&x, &lengths, LAST)));
+        let y = joined(
+            fused::Layers::new(&CONFIG, Tier::detect(), &vb)
+                .and_then(|layers| layers.forward(&x, &lengths, LAST)),
+        );
         let gradients = y.sqr().and_then(|y| y.sum_all()?.backward()).expect("gradients");
         (flat(&y), flat(gradients.get(&x).expect("gradient of the input")))
     });

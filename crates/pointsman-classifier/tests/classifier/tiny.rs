@@ -129,6 +129,7 @@ pub(crate) fn card() -> Card {
         recipe: toml::Table::new(),
         data: toml::Table::new(),
         scores: toml::Table::new(),
+        gates: Vec::new(),
     }
 }
 

@@ -8,15 +8,19 @@
 mod int8;
 mod operand;
 mod packed;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 pub use int8::{QuantizedRows, QuantizedWeights, matmul_int8};
 pub use operand::{Mat, MatMut};
 pub use packed::Packed;
 
-use crate::tier::dispatch;
+use crate::tier::{Tier, dispatch_by_level};
 use packed::{Block, LeftPanels};
-use tile::tile;
+#[cfg(target_arch = "x86_64")]
+use tile::{Avx2, Avx512};
+use tile::{Kernel, Portable, tile};
 
 /// Rows of a register tile: with [`PANEL`], 12 of the 16 256-bit registers hold sums.
 const ROWS: usize = 6;
@@ -27,16 +31,33 @@ const DEPTH: usize = 384;
 /// Rows of the left operand that are visited panel by panel: with [`DEPTH`], 144 KiB of a second-level cache.
 const LEFT_BLOCK: usize = 16 * ROWS;
 
-dispatch! {
-    /// `out = left · right`, or `out += left · right` when `accumulate`.
-    ///
-    /// # Panics
-    /// If the shapes do not chain.
-    pub fn matmul(out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) = matmul_body
+/// `out = left · right`, or `out += left · right` when `accumulate`.
+///
+/// # Panics
+/// If the shapes do not chain.
+pub fn matmul(tier: Tier, out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) {
+    multiply(tier, Product { out, accumulate, left, right });
+}
+
+/// What [`matmul`] is asked for.
+struct Product<'a> {
+    out: MatMut<'a>,
+    accumulate: bool,
+    left: Mat<'a>,
+    right: &'a Packed,
+}
+
+dispatch_by_level! {
+    fn multiply(product: Product<'_>) = multiply_body {
+        Avx2 | AvxVnni ("avx2,fma") => Avx2,
+        Avx512 | Avx512Vnni ("avx2,fma,avx512f") => Avx512,
+        _ => Portable,
+    }
 }
 
 #[inline(always)]
-fn matmul_body<const FMA: bool>(mut out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) {
+fn multiply_body<K: Kernel>(product: Product<'_>) {
+    let Product { mut out, accumulate, left, right } = product;
     let shapes = (out.rows, out.columns, left.columns);
     assert_eq!(shapes, (left.rows, right.columns(), right.rows()), "shapes chain");
     if left.columns == 0 && !accumulate {
@@ -53,7 +74,7 @@ fn matmul_body<const FMA: bool>(mut out: MatMut<'_>, accumulate: bool, left: Mat
                 for first in (0..block.len()).step_by(ROWS) {
                     let corner = (block.start + first, at * PANEL);
                     let mut out = out.tile_at(corner, accumulate);
-                    tile::<FMA>(rows.tile(first), block.len() - first, panel, &mut out);
+                    tile::<K>(rows.tile(first), block.len() - first, panel, &mut out);
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
     let outcomes = read(args)?;
     let files = model::files(&model::source(global, &config)?)?;
     let device = model::device(global, config.classifier.device)?.open()?;
-    let classifier = Classifier::load(&files, &device)?;
+    let classifier = Classifier::load_with(&files, &device, model::engine(global, &config)?)?;
     let observed = observe(&classifier, &outcomes)?;
     let mut adapted = adapt(&observed, &config.abilities, args.seed)?;
     if let Some(abilities) = &mut adapted.abilities {

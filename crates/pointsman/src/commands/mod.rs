@@ -1,5 +1,6 @@
 //! What each command does, one file a command.
 
+mod bench;
 mod calibrate;
 mod check;
 mod classify;
@@ -53,6 +54,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
         Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
         Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),
+        Command::Eval(EvalCommand::Engines(args)) => eval::engines::run(args, &cli.global),
+        Command::Bench(args) => bench::run(args, &cli.global),
         Command::Data(command) => data::run(command, &cli.global),
     }
 }

@@ -29,6 +29,7 @@ fn id(classifier: &Classifier) -> ClassifierId {
     ClassifierId {
         name: format!("{} {}", card.name, card.version),
         weights_hash: card.files.weights.to_string(),
+        engine: classifier.engine().to_string(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pointsman_classifier::{DeviceChoice, ModelSource};
+use pointsman_classifier::{DeviceChoice, EngineChoice, ModelSource};
 use pointsman_policy::config::{Diagnostics, Document, Entry};
 
 use super::reading;
@@ -14,6 +14,8 @@ pub(crate) struct ClassifierConfig {
     pub(crate) model: ModelSource,
     /// What it computes on.
     pub(crate) device: DeviceChoice,
+    /// The arithmetic that it computes with.
+    pub(crate) engine: EngineChoice,
     /// How long a request waits for its labels before it takes the row `unsure`.
     pub(crate) timeout: Duration,
     /// How many prompts may wait. Requests beyond that take the row `unsure` at once.
@@ -25,13 +27,14 @@ impl Default for ClassifierConfig {
         Self {
             model: ModelSource::Embedded,
             device: DeviceChoice::Auto,
+            engine: EngineChoice::Auto,
             timeout: Duration::from_millis(250),
             queue: 1024,
         }
     }
 }
 
-const KEYS: [&str; 4] = ["model", "device", "timeout_ms", "queue"];
+const KEYS: [&str; 5] = ["model", "device", "engine", "timeout_ms", "queue"];
 
 impl ClassifierConfig {
     pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> Self {
@@ -52,6 +55,11 @@ impl ClassifierConfig {
             "device" => {
                 if let Some(device) = reading::parsed(entry, diagnostics) {
                     self.device = device;
+                }
+            }
+            "engine" => {
+                if let Some(engine) = reading::parsed(entry, diagnostics) {
+                    self.engine = engine;
                 }
             }
             "timeout_ms" => {

@@ -54,6 +54,7 @@ fn every_key_is_read() {
         [classifier]
         model = "models/other"
         device = "cpu"
+        engine = "candle"
         timeout_ms = 20
         queue = 16
         [record]
@@ -89,6 +90,7 @@ fn every_key_is_read() {
             ClassifierConfig {
                 model: "models/other".parse().expect("valid"),
                 device: "cpu".parse().expect("valid"),
+                engine: "candle".parse().expect("valid"),
                 timeout: std::time::Duration::from_millis(20),
                 queue: 16,
             }

@@ -11,9 +11,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::clock::unix_s;
+use super::record::ClassifierId;
 
 /// Upper ends of the buckets for classifying, in seconds.
 const CLASSIFY_BUCKETS_S: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -91,7 +93,8 @@ struct ProviderLabels {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    /// All at zero, for a sidecar whose prompts `classifier` labels.
+    pub(super) fn new(classifier: &ClassifierId) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("pointsman"),
             requests: Family::default(),
@@ -110,6 +113,8 @@ impl Metrics {
             reload_seconds: Gauge::default(),
         };
         metrics.register();
+        let about = vec![("model", classifier.name.clone()), ("engine", classifier.engine.clone())];
+        metrics.registry.register("classifier", "What labels prompts", Info::new(about));
         metrics
     }
 

@@ -123,6 +123,8 @@ async fn serve(
 /// Says where the sidecar listens, and what a person should know before relying on it.
 fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
     anstream::eprintln!("pointsman listens on http://{address} ({})", config.origin());
+    let classifier = sidecar.recording.classifier();
+    anstream::eprintln!("prompts are labelled by {} with the engine {}", classifier.name, classifier.engine);
     let said_by_the_configuration = address.ip() == config.server.listen.ip();
     if !address.ip().is_loopback() && !said_by_the_configuration {
         anstream::eprintln!("warning: others than this machine can reach it, and spend your API keys");

@@ -17,6 +17,8 @@ use super::routing::{Arrival, Routed};
 pub(crate) struct ClassifierId {
     pub(crate) name: String,
     pub(crate) weights_hash: String,
+    /// What computes its encoder; it is reported, not recorded.
+    pub(crate) engine: String,
 }
 
 /// Where decisions are recorded, if they are.
@@ -36,6 +38,11 @@ impl Recording {
         });
         let recorder = recorder.transpose().context("the thread that records cannot be started")?;
         Ok(Self { recorder, classifier })
+    }
+
+    /// What labels prompts.
+    pub(super) fn classifier(&self) -> &ClassifierId {
+        &self.classifier
     }
 
     /// Whether anything is recorded.

@@ -34,8 +34,8 @@ impl Sidecar {
         Self {
             labelling,
             live: ArcSwap::from_pointee(live),
+            metrics: Metrics::new(recording.classifier()),
             recording,
-            metrics: Metrics::new(),
             body_limit_bytes: config.server.body_limit_bytes,
             started_unix_s: clock::unix_s(clock::now()),
             draining: AtomicBool::new(false),

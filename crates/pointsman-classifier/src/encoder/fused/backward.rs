@@ -58,11 +58,14 @@ impl Backward<'_> {
         dx: Option<&mut [f32]>,
         wanted: Products<bool>,
     ) -> Gradients {
-        let Dimensions { hidden, heads, .. } = self.dimensions;
         let (middle, sums) = self.to_attention(tape, dy);
         let mut dqkv = self.buffers.plain(tape.qkv.len());
-        let attention = Attention { lengths: self.lengths, hidden, heads };
-        attention.backward(&tape.qkv, &middle.dcontext, &mut dqkv, self.buffers);
+        Attention::new(self.dimensions, self.lengths).backward(
+            &tape.qkv,
+            &middle.dcontext,
+            &mut dqkv,
+            self.buffers,
+        );
         if let Some(dx) = dx {
             self.to_input(&dqkv, &middle.dattended, dx);
         }
@@ -124,10 +127,10 @@ impl Backward<'_> {
 
     /// [`Self::to_attention`] for some tokens.
     fn block(&self, read: &Read<'_>, write: Write<'_>, dnormed: &mut [f32], dactive: &mut [f32]) -> Sums {
-        let Dimensions { hidden, intermediate, epsilon, .. } = self.dimensions;
+        let Dimensions { hidden, intermediate, epsilon, tier, .. } = self.dimensions;
         let Operands { matrices, biases, attention_norm, norm } = self.operands;
         let Write { dsummed, active, dinner, normed, dattended, dcontext } = write;
-        let (tier, tokens) = (Tier::detect(), read.dy.len() / hidden);
+        let tokens = read.dy.len() / hidden;
         let (dnormed, dactive) = (&mut dnormed[..tokens * hidden], &mut dactive[..tokens * intermediate]);
         let mut sums = Sums::zero(self.dimensions);
 
@@ -155,7 +158,7 @@ impl Backward<'_> {
 
     /// From queries, keys and values back to the layer's input, which also went past the attention.
     fn to_input(&self, dqkv: &[f32], dattended: &[f32], dx: &mut [f32]) {
-        let hidden = self.dimensions.hidden;
+        let Dimensions { hidden, tier, .. } = self.dimensions;
         let Products { query, key, value, .. } = &self.operands.matrices;
         let blocks = dx
             .par_chunks_mut(BLOCK * hidden)
@@ -166,18 +169,18 @@ impl Backward<'_> {
             dx.copy_from_slice(dattended);
             for (part, right) in [query, key, value].into_iter().enumerate() {
                 let left = Mat::with_stride(&dqkv[part * hidden..], tokens, hidden, 3 * hidden);
-                matmul(Tier::detect(), MatMut::new(dx, tokens, hidden), true, left, right);
+                matmul(tier, MatMut::new(dx, tokens, hidden), true, left, right);
             }
         });
     }
 
     fn projection_biases(&self, dqkv: &[f32]) -> [Vec<f32>; 3] {
-        let hidden = self.dimensions.hidden;
+        let Dimensions { hidden, tier, .. } = self.dimensions;
         let blocks: Vec<Vec<f32>> = dqkv
             .par_chunks(BLOCK * 3 * hidden)
             .map(|dqkv| {
                 let mut sums = vec![0.0; 3 * hidden];
-                column_sums(Tier::detect(), dqkv, &mut sums);
+                column_sums(tier, dqkv, &mut sums);
                 sums
             })
             .collect();
@@ -217,12 +220,13 @@ impl Backward<'_> {
             up: (dinner, intermediate, normed),
             down: (dsummed, hidden, active),
         };
-        weight_gradients(factors, wanted)
+        weight_gradients(self.dimensions.tier, factors, wanted)
     }
 }
 
 /// `dyᵀ x` for each product's `(dy, outputs, x)`, on all threads.
 fn weight_gradients(
+    tier: Tier,
     factors: Products<(Mat<'_>, usize, &Packed)>,
     wanted: Products<bool>,
 ) -> Products<Vec<f32>> {
@@ -245,7 +249,7 @@ fn weight_gradients(
     tasks.into_par_iter().for_each(|(first, out, dy, x)| {
         let count = out.len() / x.columns();
         let left = dy.transposed().rows(first..first + count);
-        matmul(Tier::detect(), MatMut::new(out, count, x.columns()), false, left, x);
+        matmul(tier, MatMut::new(out, count, x.columns()), false, left, x);
     });
     gradients.into()
 }

@@ -1,15 +1,22 @@
 //! Memory that is used again, so that a step does not ask the system for fresh pages.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pointsman_kernels::Packed;
+use pointsman_kernels::{Packed, QuantizedRows};
+
+use super::attention::Scratch;
 
 /// Buffers that wait for their next use, shared by all layers of an encoder.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     plain: Mutex<Vec<Vec<f32>>>,
-    packed: Mutex<Vec<Packed>>,
+    packed: Arc<Pool<Packed>>,
+    rows: Arc<Pool<QuantizedRows>>,
+    heads: Arc<Pool<Scratch>>,
+    /// Plain buffers that there were none to take for.
+    made: AtomicUsize,
 }
 
 /// Kept of each kind: what one training step holds at a time, and then some. More are given back to the system.
@@ -23,15 +30,34 @@ impl Buffers {
         let fit = (0..free.len()).filter(|i| free[*i].len() >= len).min_by_key(|i| free[*i].len());
         let values = match fit {
             Some(i) if free[i].len() / 4 <= len => free.swap_remove(i),
-            _ => vec![0.0; len],
+            _ => {
+                self.made.fetch_add(1, Ordering::Relaxed);
+                vec![0.0; len]
+            }
         };
         Buffer { values, len, home: Arc::clone(self) }
     }
 
     /// An operand to be packed.
-    pub(super) fn packed(self: &Arc<Self>) -> PackedBuffer {
-        let mut free = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        PackedBuffer { operand: free.pop().unwrap_or_default(), home: Arc::clone(self) }
+    pub(super) fn packed(&self) -> Lent<Packed> {
+        self.packed.lend()
+    }
+
+    /// Activations to be quantised.
+    pub(super) fn rows(&self) -> Lent<QuantizedRows> {
+        self.rows.lend()
+    }
+
+    /// Memory for the attention of one head at a time.
+    pub(super) fn head(&self) -> Lent<Scratch> {
+        self.heads.lend()
+    }
+
+    /// How many buffers were made so far.
+    #[cfg(test)]
+    pub(super) fn made(&self) -> usize {
+        let pools = [&self.packed.made, &self.rows.made, &self.heads.made];
+        pools.into_iter().chain([&self.made]).map(|made| made.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -66,32 +92,50 @@ impl Drop for Buffer {
     }
 }
 
-/// A packed operand that goes back to its [`Buffers`] when dropped.
+/// Things of one kind that wait for their next use, each with the memory that it has.
+#[derive(Debug, Default)]
+pub(super) struct Pool<T> {
+    free: Mutex<Vec<T>>,
+    made: AtomicUsize,
+}
+
+impl<T: Default> Pool<T> {
+    fn lend(self: &Arc<Self>) -> Lent<T> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let item = free.unwrap_or_else(|| {
+            self.made.fetch_add(1, Ordering::Relaxed);
+            T::default()
+        });
+        Lent { item, home: Arc::clone(self) }
+    }
+}
+
+/// Something that goes back to its [`Pool`] when dropped.
 #[derive(Debug)]
-pub(super) struct PackedBuffer {
-    operand: Packed,
-    home: Arc<Buffers>,
+pub(super) struct Lent<T: Default> {
+    item: T,
+    home: Arc<Pool<T>>,
 }
 
-impl Deref for PackedBuffer {
-    type Target = Packed;
+impl<T: Default> Deref for Lent<T> {
+    type Target = T;
 
-    fn deref(&self) -> &Packed {
-        &self.operand
+    fn deref(&self) -> &T {
+        &self.item
     }
 }
 
-impl DerefMut for PackedBuffer {
-    fn deref_mut(&mut self) -> &mut Packed {
-        &mut self.operand
+impl<T: Default> DerefMut for Lent<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.item
     }
 }
 
-impl Drop for PackedBuffer {
+impl<T: Default> Drop for Lent<T> {
     fn drop(&mut self) {
-        let mut free = self.home.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() < KEPT {
-            free.push(std::mem::take(&mut self.operand));
+            free.push(std::mem::take(&mut self.item));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The forward pass of one layer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pointsman_kernels::{Mat, MatMut, Tier, add_bias, bias_gelu, layer_norm, matmul};
@@ -20,13 +21,15 @@ pub(super) struct Dimensions {
     pub(super) intermediate: usize,
     pub(super) heads: usize,
     pub(super) epsilon: f32,
+    /// The instructions to use.
+    pub(super) tier: Tier,
 }
 
 impl Dimensions {
     #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
-    pub(super) fn new(config: &EncoderConfig) -> Self {
+    pub(super) fn new(config: &EncoderConfig, tier: Tier) -> Self {
         let EncoderConfig { hidden, intermediate, heads, layer_norm_eps, .. } = *config;
-        Self { hidden, intermediate, heads, epsilon: layer_norm_eps as f32 }
+        Self { hidden, intermediate, heads, epsilon: layer_norm_eps as f32, tier }
     }
 }
 
@@ -56,12 +59,12 @@ pub(super) struct Forward<'a> {
 impl Forward<'_> {
     /// (tokens, hidden) → (tokens, hidden), with what the backward pass needs if `keep`.
     pub(super) fn run(&self, x: &[f32], y: &mut [f32], keep: bool) -> Option<Tape> {
-        let Dimensions { hidden, intermediate, heads, .. } = self.dimensions;
+        let Dimensions { hidden, intermediate, .. } = self.dimensions;
         let tokens = x.len() / hidden;
         let mut qkv = self.buffers.plain(3 * x.len());
         self.project(x, &mut qkv);
         let mut context = self.buffers.plain(x.len());
-        Attention { lengths: self.lengths, hidden, heads }.forward(&qkv, &mut context, self.buffers);
+        Attention::new(self.dimensions, self.lengths).forward(&qkv, &mut context, self.buffers);
 
         let block = block_of(tokens);
         let chunks = |values: usize| block * values;
@@ -94,10 +97,13 @@ impl Forward<'_> {
 
     /// Queries, keys and values of `x`.
     fn project(&self, x: &[f32], qkv: &mut [f32]) {
-        let hidden = self.dimensions.hidden;
-        let (tier, block) = (Tier::detect(), block_of(x.len() / hidden));
+        let Dimensions { hidden, tier, .. } = self.dimensions;
+        let block = block_of(x.len() / hidden);
         let (matrices, biases) = (&self.operands.matrices, &self.operands.biases);
-        let bias = [&biases.query[..], &biases.key, &biases.value].concat();
+        let mut bias = self.buffers.plain(3 * hidden);
+        for (to, from) in bias.chunks_exact_mut(hidden).zip([&biases.query, &biases.key, &biases.value]) {
+            to.copy_from_slice(from);
+        }
         qkv.par_chunks_mut(block * 3 * hidden).zip(x.par_chunks(block * hidden)).for_each(|(qkv, x)| {
             let tokens = x.len() / hidden;
             for (part, right) in [&matrices.query, &matrices.key, &matrices.value].into_iter().enumerate() {
@@ -110,14 +116,14 @@ impl Forward<'_> {
 
     /// All that follows the attention, for some tokens: its output product, the feed-forward network, and the norms.
     fn finish(&self, x: &[f32], context: &[f32], middle: Block<'_>, y: &mut [f32]) {
-        let Dimensions { hidden, intermediate, epsilon, .. } = self.dimensions;
+        let Dimensions { hidden, intermediate, epsilon, tier, .. } = self.dimensions;
         let Operands { matrices, biases, attention_norm, norm } = self.operands;
-        let (tier, tokens) = (Tier::detect(), x.len() / hidden);
+        let tokens = x.len() / hidden;
         let Block { attended, normed, inner, active, summed } = middle;
         let (attended, normed) = (&mut attended[..x.len()], &mut normed[..x.len()]);
         let (inner, active) = (&mut inner[..tokens * intermediate], &mut active[..tokens * intermediate]);
         let summed = &mut summed[..x.len()];
-        let normalise = |x: &[f32], norm: &Norm<Vec<f32>>, y: &mut [f32]| {
+        let normalise = |x: &[f32], norm: &Norm<Cow<'_, [f32]>>, y: &mut [f32]| {
             layer_norm(tier, x, &norm.weight, &norm.bias, epsilon, y);
         };
 

@@ -12,7 +12,7 @@ use pointsman_kernels::{
 use rayon::prelude::*;
 
 use super::attention::Attention;
-use super::buffers::{Buffer, Buffers};
+use super::buffers::{Buffer, Buffers, Lent};
 use super::forward::{Dimensions, block_of};
 use super::weights::Norm;
 use crate::encoder::EncoderConfig;
@@ -28,10 +28,10 @@ pub(in crate::encoder) struct Layers {
 }
 
 impl Layers {
-    pub(in crate::encoder) fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    pub(in crate::encoder) fn new(config: &EncoderConfig, tier: Tier, vb: &VarBuilder<'_>) -> Result<Self> {
         let layer = |i| Layer::load(config, &vb.pp(format!("encoder.layer.{i}")));
         let layers: Vec<Layer> = (0..config.layers).into_par_iter().map(layer).collect::<Result<_>>()?;
-        Ok(Self { layers: layers.into(), dimensions: Dimensions::new(config), buffers: Arc::default() })
+        Ok(Self { layers: layers.into(), dimensions: Dimensions::new(config, tier), buffers: Arc::default() })
     }
 
     /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
@@ -52,6 +52,14 @@ impl Layers {
             mean_pool(&x, lengths)
         };
         wanted.iter().map(&mut pool).collect()
+    }
+}
+
+#[cfg(test)]
+impl Layers {
+    /// How many buffers were made so far.
+    pub(in crate::encoder) fn buffers_made(&self) -> usize {
+        self.buffers.made()
     }
 }
 
@@ -94,9 +102,9 @@ impl Dense {
     }
 
     /// `out += x · weightsᵀ + bias`.
-    fn add_to(&self, x: &QuantizedRows, out: &mut [f32]) {
-        add_bias(Tier::detect(), out, &self.bias);
-        matmul_int8(Tier::detect(), self.shape(x, out), true, x, &self.weights);
+    fn add_to(&self, tier: Tier, x: &QuantizedRows, out: &mut [f32]) {
+        add_bias(tier, out, &self.bias);
+        matmul_int8(tier, self.shape(x, out), true, x, &self.weights);
     }
 
     fn shape<'a>(&self, x: &QuantizedRows, out: &'a mut [f32]) -> MatMut<'a> {
@@ -140,8 +148,7 @@ impl CustomOp1 for Step {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut x = of(x, layout)?.to_vec();
         let Layers { layers, dimensions, buffers } = &self.layers;
-        let Dimensions { hidden, heads, .. } = *dimensions;
-        let attention = Attention { lengths: &self.lengths, hidden, heads };
+        let attention = Attention::new(*dimensions, &self.lengths);
         let mut qkv = buffers.plain(3 * x.len());
         let mut context = buffers.plain(x.len());
         for layer in &layers[self.range.clone()] {
@@ -163,7 +170,7 @@ struct Pass<'a> {
 
 /// Memory of one thread for a block of tokens.
 struct Scratch {
-    rows: QuantizedRows,
+    rows: Lent<QuantizedRows>,
     normed: Buffer,
     inner: Buffer,
     active: Buffer,
@@ -172,14 +179,17 @@ struct Scratch {
 impl Pass<'_> {
     /// Queries, keys and values of `x`.
     fn project(&self, x: &[f32], qkv: &mut [f32]) {
-        let hidden = self.dimensions.hidden;
+        let Dimensions { hidden, tier, .. } = self.dimensions;
         let block = block_of(x.len() / hidden) * hidden;
         let blocks = qkv.par_chunks_mut(3 * block).zip(x.par_chunks(block));
-        blocks.for_each_init(QuantizedRows::default, |rows, (qkv, x)| {
-            rows.fill(Tier::detect(), x, hidden);
-            qkv.fill(0.0);
-            self.layer.projection.add_to(rows, qkv);
-        });
+        blocks.for_each_init(
+            || self.buffers.rows(),
+            |rows, (qkv, x)| {
+                rows.fill(tier, x, hidden);
+                qkv.fill(0.0);
+                self.layer.projection.add_to(tier, rows, qkv);
+            },
+        );
     }
 
     /// All that follows the attention, in the place of `x`: its output product, the feed-forward network, and the norms.
@@ -187,7 +197,7 @@ impl Pass<'_> {
         let Dimensions { hidden, intermediate, .. } = self.dimensions;
         let tokens = block_of(x.len() / hidden);
         let scratch = || Scratch {
-            rows: QuantizedRows::default(),
+            rows: self.buffers.rows(),
             normed: self.buffers.plain(tokens * hidden),
             inner: self.buffers.plain(tokens * intermediate),
             active: self.buffers.plain(tokens * intermediate),
@@ -197,10 +207,10 @@ impl Pass<'_> {
     }
 
     fn finish_block(&self, x: &mut [f32], context: &[f32], scratch: &mut Scratch) {
-        let Dimensions { hidden, intermediate, epsilon, .. } = self.dimensions;
+        let Dimensions { hidden, intermediate, epsilon, tier, .. } = self.dimensions;
         let Layer { output, attention_norm, up, down, norm, .. } = self.layer;
         let Scratch { rows, normed, inner, active } = scratch;
-        let (tier, tokens) = (Tier::detect(), x.len() / hidden);
+        let tokens = x.len() / hidden;
         let normed = &mut normed[..x.len()];
         let (inner, active) = (&mut inner[..tokens * intermediate], &mut active[..tokens * intermediate]);
         let normalise = |x: &[f32], norm: &Norm<Vec<f32>>, y: &mut [f32]| {
@@ -208,7 +218,7 @@ impl Pass<'_> {
         };
 
         rows.fill(tier, context, hidden);
-        output.add_to(rows, x);
+        output.add_to(tier, rows, x);
         normalise(x, attention_norm, normed);
 
         rows.fill(tier, normed, hidden);
@@ -216,7 +226,7 @@ impl Pass<'_> {
         bias_gelu(tier, inner, &up.bias, active);
 
         rows.fill(tier, active, intermediate);
-        down.add_to(rows, normed);
+        down.add_to(tier, rows, normed);
         normalise(normed, norm, x);
     }
 }

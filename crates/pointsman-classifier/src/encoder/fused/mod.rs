@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
+use pointsman_kernels::Tier;
 
 use super::EncoderConfig;
 use crate::ops::deposit::{Slots, carrier};
@@ -30,9 +31,11 @@ use weights::{Products, Weights};
 pub(super) struct Layers(Vec<Arc<Layer>>);
 
 impl Layers {
-    pub(super) fn new(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    pub(super) fn new(config: &EncoderConfig, tier: Tier, vb: &VarBuilder<'_>) -> Result<Self> {
+        let dimensions = Dimensions::new(config, tier);
         let buffers = Arc::new(Buffers::default());
-        let layer = |i| Layer::new(config, &vb.pp(format!("encoder.layer.{i}")), &buffers).map(Arc::new);
+        let layer =
+            |i| Layer::new(config, dimensions, &vb.pp(format!("encoder.layer.{i}")), &buffers).map(Arc::new);
         (0..config.layers).map(layer).collect::<Result<_>>().map(Self)
     }
 
@@ -65,9 +68,13 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(config: &EncoderConfig, vb: &VarBuilder<'_>, buffers: &Arc<Buffers>) -> Result<Self> {
+    fn new(
+        config: &EncoderConfig,
+        dimensions: Dimensions,
+        vb: &VarBuilder<'_>,
+        buffers: &Arc<Buffers>,
+    ) -> Result<Self> {
         let weights = Weights::load(config, vb)?;
-        let dimensions = Dimensions::new(config);
         Ok(Self { variables: weights.variables(), weights, dimensions, buffers: Arc::clone(buffers) })
     }
 

@@ -1,5 +1,6 @@
 //! A layer's weights, constants in the form that the kernels read, variables as they are.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use candle_nn::VarBuilder;
 use pointsman_kernels::{Mat, Packed};
 use rayon::prelude::*;
 
-use super::buffers::{Buffers, PackedBuffer};
+use super::buffers::{Buffers, Lent};
 use crate::encoder::EncoderConfig;
 use crate::ops::slices::with;
 
@@ -40,10 +41,10 @@ impl Vector {
         Self::new(vb.get(len, name)?, Tensor::to_vec1)
     }
 
-    fn values(&self) -> Result<Vec<f32>> {
+    fn values(&self) -> Result<Cow<'_, [f32]>> {
         match self {
-            Self::Fixed(values) => Ok(values.clone()),
-            Self::Variable(tensor) => tensor.to_vec1(),
+            Self::Fixed(values) => Ok(Cow::Borrowed(values)),
+            Self::Variable(tensor) => tensor.to_vec1().map(Cow::Owned),
         }
     }
 }
@@ -54,7 +55,7 @@ pub(super) type Matrix = Weight<Packed>;
 /// An operand that was ready or has been made so.
 pub(super) enum Operand<'a> {
     Ready(&'a Packed),
-    Made(PackedBuffer),
+    Made(Lent<Packed>),
 }
 
 impl Deref for Operand<'_> {
@@ -151,7 +152,7 @@ impl Norm<Vector> {
         Ok(Self { weight: Vector::load(hidden, "weight", vb)?, bias: Vector::load(hidden, "bias", vb)? })
     }
 
-    fn values(&self) -> Result<Norm<Vec<f32>>> {
+    fn values(&self) -> Result<Norm<Cow<'_, [f32]>>> {
         Ok(Norm { weight: self.weight.values()?, bias: self.bias.values()? })
     }
 }
@@ -239,7 +240,7 @@ impl Weights {
 }
 
 /// Weights as the kernels take them.
-pub(super) type Operands<'a> = Parameters<Operand<'a>, Vec<f32>>;
+pub(super) type Operands<'a> = Parameters<Operand<'a>, Cow<'a, [f32]>>;
 
 #[expect(clippy::expect_used, reason = "callers map an array of six")]
 fn six<T>(items: Vec<T>) -> [T; 6] {

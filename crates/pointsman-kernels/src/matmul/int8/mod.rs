@@ -7,10 +7,13 @@
 //!
 //! Activations take 16 bits because processors that have AVX2 but no VNNI multiply pairs of 16-bit numbers
 //! (`vpmaddwd`) as fast as they do quadruples of 8-bit ones (`vpmaddubsw`, whose sums saturate, followed by
-//! `vpmaddwd`): both need one multiplication for 16 products.
+//! `vpmaddwd`): both need one multiplication for 16 products. Those with VNNI do the multiplication and the addition to the
+//! sum in one instruction (`vpdpwssd`), with the same result; their instruction for 8-bit activations (`vpdpbusd`) would do
+//! twice as many products, but not these.
 //!
 //! As in [`super::matmul`] a row's result does not depend on the rows beside it.
 
+mod kernels;
 mod rows;
 mod tile;
 mod weights;
@@ -19,7 +22,10 @@ pub use rows::QuantizedRows;
 pub use weights::QuantizedWeights;
 
 use super::{LEFT_BLOCK, MatMut, PANEL, ROWS};
-use crate::tier::dispatch;
+use crate::tier::{Tier, dispatch_by_level};
+#[cfg(target_arch = "x86_64")]
+use kernels::{Avx2, Avx512, Avx512Vnni, AvxVnni};
+use kernels::{Kernel, Portable};
 use tile::tile;
 
 /// Values of a row of weights that share a scale.
@@ -27,22 +33,41 @@ const GROUP: usize = 128;
 /// Groups in a block: its part of a panel takes 6 KiB of the first-level cache.
 const DEPTH: usize = 3;
 
-dispatch! {
-    /// `out = left · rightᵀ`, or `out += left · rightᵀ` when `accumulate`.
-    ///
-    /// # Panics
-    /// If the shapes do not chain.
-    pub fn matmul_int8(out: MatMut<'_>, accumulate: bool, left: &QuantizedRows, right: &QuantizedWeights)
-        = matmul_int8_body
-}
-
-#[inline(always)]
-fn matmul_int8_body<const FMA: bool>(
-    mut out: MatMut<'_>,
+/// `out = left · rightᵀ`, or `out += left · rightᵀ` when `accumulate`.
+///
+/// # Panics
+/// If the shapes do not chain.
+pub fn matmul_int8(
+    tier: Tier,
+    out: MatMut<'_>,
     accumulate: bool,
     left: &QuantizedRows,
     right: &QuantizedWeights,
 ) {
+    multiply(tier, Product { out, accumulate, left, right });
+}
+
+/// What [`matmul_int8`] is asked for.
+struct Product<'a> {
+    out: MatMut<'a>,
+    accumulate: bool,
+    left: &'a QuantizedRows,
+    right: &'a QuantizedWeights,
+}
+
+dispatch_by_level! {
+    fn multiply(product: Product<'_>) = multiply_body {
+        Avx2 ("avx2,fma") => Avx2,
+        AvxVnni ("avx2,fma,avxvnni") => AvxVnni,
+        Avx512 ("avx2,fma,avx512f,avx512bw") => Avx512,
+        Avx512Vnni ("avx2,fma,avx512f,avx512bw,avx512vnni") => Avx512Vnni,
+        _ => Portable,
+    }
+}
+
+#[inline(always)]
+fn multiply_body<K: Kernel>(product: Product<'_>) {
+    let Product { mut out, accumulate, left, right } = product;
     let shapes = (out.rows, out.columns, left.columns());
     assert_eq!(shapes, (left.rows(), right.outputs(), right.inputs()), "shapes chain");
     if left.columns() == 0 && !accumulate {
@@ -56,7 +81,7 @@ fn matmul_int8_body<const FMA: bool>(
             for (at, panel) in right.panels(&groups).enumerate() {
                 for first in block.clone().step_by(ROWS) {
                     let mut out = out.tile_at((first, at * PANEL), accumulate);
-                    tile::<FMA>(left.from(first, groups.start * GROUP), block.end - first, panel, &mut out);
+                    tile::<K>(left.from(first, groups.start * GROUP), block.end - first, panel, &mut out);
                 }
             }
         }

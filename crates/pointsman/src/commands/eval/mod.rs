@@ -1,6 +1,7 @@
 //! `pointsman eval`: how good a classifier is.
 
 pub(super) mod difficulty;
+pub(super) mod engines;
 mod prompts;
 pub(super) mod routing;
 pub(super) mod tasks;

@@ -1,7 +1,7 @@
 //! `pointsman eval`: how good a classifier is on labelled data.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
     let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
     let card = classifier.card();
     let provenance = Provenance {
-        dataset: dataset_name(args),
+        dataset: dataset_name(&args.input, args.split.as_deref()),
         classifier: format!("{} {}", card.name, card.version),
         seed: args.seed,
     };
@@ -74,14 +74,14 @@ pub(crate) fn run(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
 }
 
 /// What was read, in a line.
-fn dataset_name(args: &EvalTasksArgs) -> String {
-    let files = match &args.input[..] {
+pub(super) fn dataset_name(input: &[PathBuf], split: Option<&str>) -> String {
+    let files = match input {
         [first, .., last] => {
-            format!("{} … {} ({} files)", first.display(), last.display(), args.input.len())
+            format!("{} … {} ({} files)", first.display(), last.display(), input.len())
         }
         files => files.iter().map(|file| file.display().to_string()).collect(),
     };
-    match &args.split {
+    match split {
         Some(split) => format!("{files}, split {split}"),
         None => files,
     }
@@ -125,7 +125,7 @@ fn read(args: &EvalTasksArgs) -> Result<Dataset> {
     Ok(all)
 }
 
-fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Dataset> {
+pub(super) fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Dataset> {
     let place = || format!("{}: cannot be read", path.display());
     let file = File::open(path).with_context(place)?;
     match mapping {

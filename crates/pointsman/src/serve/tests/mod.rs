@@ -87,7 +87,11 @@ fn config(text: &str) -> Config {
 
 fn sidecar(config: &Config, labeller: Arc<dyn Labeller>) -> Arc<Sidecar> {
     let (policy, _) = config.policy(&Vocabulary::standard()).expect("a table");
-    let id = super::ClassifierId { name: "by-word 1".to_owned(), weights_hash: "ab".repeat(32) };
+    let id = super::ClassifierId {
+        name: "by-word 1".to_owned(),
+        weights_hash: "ab".repeat(32),
+        engine: "none".to_owned(),
+    };
     Arc::new(super::sidecar(config, policy, labeller, id).expect("a sidecar"))
 }
 
