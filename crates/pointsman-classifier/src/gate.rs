@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::classifier::Embedded;
 use crate::engine::Arithmetic;
 
 /// How far an arithmetic is from f32 on some prompts, as `pointsman eval engines` measures it and the card records it.
@@ -48,6 +49,44 @@ impl Gate {
         }
     }
 
+    /// Holds answers against the reference's to the same prompts, in the same order. The last `hidden` values of an
+    /// embedding are the encoder's output.
+    #[must_use]
+    pub fn between(
+        arithmetic: Arithmetic,
+        hidden: usize,
+        reference: &[Embedded],
+        answers: &[Embedded],
+    ) -> Self {
+        let pairs = || reference.iter().zip(answers);
+        let cosines: Vec<f64> = pairs().map(|(a, b)| cosine(a, b, hidden)).collect();
+        let difficulty = |answer: &Embedded| f64::from(answer.labels.difficulty.value());
+        let drifts: Vec<f64> = pairs().map(|(a, b)| (difficulty(a) - difficulty(b)).abs()).collect();
+        Self {
+            arithmetic,
+            prompts: cosines.len(),
+            cosine: mean(&cosines),
+            lowest_cosine: cosines.iter().copied().fold(1.0, f64::min),
+            flips: pairs().filter(|(a, b)| a.labels.task != b.labels.task).count(),
+            drift: mean(&drifts),
+            largest_drift: drifts.iter().copied().fold(0.0, f64::max),
+        }
+    }
+
+    /// In each figure the one that is further from perfect.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        Self {
+            arithmetic: self.arithmetic,
+            prompts: self.prompts.min(other.prompts),
+            cosine: self.cosine.min(other.cosine),
+            lowest_cosine: self.lowest_cosine.min(other.lowest_cosine),
+            flips: self.flips.max(other.flips),
+            drift: self.drift.max(other.drift),
+            largest_drift: self.largest_drift.max(other.largest_drift),
+        }
+    }
+
     /// Share of the prompts whose task differs.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of prompts are far below 2^52")]
@@ -81,9 +120,67 @@ impl fmt::Display for Gate {
     }
 }
 
+/// The cosine of two outputs of the encoder: 1 for vectors of one direction; two zeros have one, a zero and another vector none.
+fn cosine(a: &Embedded, b: &Embedded, hidden: usize) -> f64 {
+    let output = |answer: &Embedded| {
+        let from = answer.embedding.len().saturating_sub(hidden);
+        answer.embedding[from..].iter().map(|value| f64::from(*value)).collect::<Vec<_>>()
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (a, b) = (output(a), output(b));
+    let norms = (dot(&a, &a) * dot(&b, &b)).sqrt();
+    if norms == 0.0 { f64::from(u8::from(a == b)) } else { dot(&a, &b) / norms }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of prompts are far below 2^52")]
+fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+}
+
 #[cfg(test)]
 mod tests {
+    use pointsman_domain::{Ability, Band, Difficulty, Labels, Task, TokenCount};
+
     use super::*;
+
+    fn answer(embedding: [f32; 3], task: &str, difficulty: f32) -> Embedded {
+        let labels = Labels {
+            task: Task::new(task).expect("a task"),
+            task_confidence: 0.5,
+            task_scores: Vec::new(),
+            difficulty: Difficulty::new(difficulty),
+            ability: Ability(0.0),
+            ability_sd: 1.0,
+            band: Band::Easy,
+            band_confidence: 0.5,
+            abstained: None,
+            tokens: TokenCount(1),
+            tokens_seen: TokenCount(1),
+        };
+        Embedded { labels, embedding: embedding.to_vec() }
+    }
+
+    #[test]
+    fn distances_are_those_of_the_last_layer_and_the_labels() {
+        // The first value belongs to another layer than the last.
+        let reference = [answer([9.0, 1.0, 0.0], "chat", 0.25), answer([9.0, 0.0, 2.0], "math", 0.5)];
+        let other = [answer([0.0, 1.0, 1.0], "chat", 0.5), answer([9.0, 0.0, 1.0], "coding", 0.5)];
+        let of = |answers: &[Embedded]| Gate::between(Arithmetic::Int8, 2, &reference, answers);
+        assert_eq!(of(&reference), Gate::perfect(Arithmetic::Int8, 2));
+        let gate = of(&other);
+        assert!((gate.cosine - (0.5f64.sqrt() + 1.0) / 2.0).abs() < 1e-9, "{gate}");
+        assert!((gate.lowest_cosine - 0.5f64.sqrt()).abs() < 1e-9, "{gate}");
+        assert_eq!((gate.flips, gate.drift, gate.largest_drift), (1, 0.125, 0.25));
+        assert_eq!(of(&reference).worse(gate), gate);
+    }
+
+    #[test]
+    fn what_has_no_direction_is_alike_only_to_itself() {
+        let cosine = |a: [f32; 3], b: [f32; 3]| cosine(&answer(a, "chat", 0.5), &answer(b, "chat", 0.5), 2);
+        assert_eq!(cosine([1.0, 0.0, 0.0], [2.0, 0.0, 0.0]), 1.0);
+        assert_eq!(cosine([1.0, 0.0, 0.0], [1.0, 0.0, 1.0]), 0.0);
+        assert!(cosine([1.0, f32::NAN, 0.0], [1.0, 0.0, 1.0]).is_nan());
+    }
 
     #[test]
     fn each_threshold_counts() {

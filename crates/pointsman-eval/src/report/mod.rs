@@ -14,11 +14,9 @@ use std::path::{Path, PathBuf};
 use pointsman_domain::Labels;
 
 use crate::dataset::Item;
-use crate::engines::EnginesReport;
 use crate::tasks::TaskReport;
 
 pub use csv::items_csv;
-pub(crate) use csv::quoted;
 pub use difficulty::{DifficultyRows, difficulty_page, write_difficulty};
 pub use html::page;
 pub use routing::{RoutingRows, routing_page, write_routing};
@@ -42,16 +40,8 @@ pub fn write(
     write_files(folder, files)
 }
 
-/// Writes `report.json` and `items.csv` into `folder`, as [`write`] does.
-///
-/// # Errors
-/// When the folder cannot be made or a file cannot be written.
-pub fn write_engines(folder: &Path, report: &EnginesReport, items: String) -> io::Result<Vec<PathBuf>> {
-    write_files(folder, [("report.json", serde_json::to_string_pretty(report)? + "\n"), ("items.csv", items)])
-}
-
 /// Writes files into `folder`, which is made if it is not there, and returns their paths.
-fn write_files<const N: usize>(folder: &Path, files: [(&str, String); N]) -> io::Result<Vec<PathBuf>> {
+fn write_files(folder: &Path, files: [(&str, String); 3]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     files
         .into_iter()

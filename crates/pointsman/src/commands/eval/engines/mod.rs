@@ -1,6 +1,8 @@
 //! `pointsman eval engines`: whether faster engines say what f32 says.
 
-use std::path::{Path, PathBuf};
+mod report;
+
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -10,9 +12,8 @@ use pointsman_classifier::{
 };
 use pointsman_domain::Prompt;
 use pointsman_eval::dataset::Item;
-use pointsman_eval::engines::{Compared, EnginesReport, Run, items_csv};
-use pointsman_eval::report;
 
+use self::report::{Compared, Report, Run, items_csv};
 use super::tasks::{dataset_name, read_file};
 use crate::cli::{EvalEnginesArgs, Global};
 use crate::commands::Outcome;
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
     let (run, answers) = embed(&reference, &prompts, &bar)?;
     let card = reference.card();
     let hidden = card.encoder.hidden;
-    let mut report = EnginesReport {
+    let mut report = Report {
         dataset: dataset_name(&args.input, args.split.as_deref()),
         classifier: format!("{} {}", card.name, card.version),
         reference: run,
@@ -51,23 +52,21 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
     let mut others = Vec::new();
     for engine in engines {
         let (run, other) = embed(&load(global, &config, engine)?, &prompts, &bar)?;
+        let gate = Gate::between(engine.arithmetic(), hidden, &answers, &other);
         others.push((run.engine.clone(), other));
-        let other = &others[others.len() - 1].1;
-        report.engines.push(Compared::new(run, engine.arithmetic(), hidden, &answers, other));
+        report.engines.push(Compared::new(run, gate));
     }
     bar.finish_and_clear();
     let gates = merged(&card.gates, &report.gates());
     report.default = EngineChoice::Auto.choose(reference.device(), &gates).to_string();
     if let Some(folder) = &args.report {
-        let csv = items_csv(hidden, &items, &answers, &others);
-        let files = report::write_engines(folder, &report, csv)
-            .with_context(|| format!("{}: the report cannot be written", folder.display()))?;
-        for file in files {
-            anstream::eprintln!("{} written", file.display());
-        }
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: the folder cannot be made", folder.display()))?;
+        write(&folder.join("report.json"), &(serde_json::to_string_pretty(&report)? + "\n"))?;
+        write(&folder.join("items.csv"), &items_csv(&items, &answers, &others))?;
     }
     if let Some(folder) = folder {
-        write_card(folder, card, gates)?;
+        write(&folder.join(CARD_FILE), &Card { gates, ..card.clone() }.to_toml()?)?;
     }
     if global.json {
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
@@ -139,10 +138,8 @@ fn folder_of(source: &ModelSource) -> Result<&Path> {
     }
 }
 
-fn write_card(folder: &Path, card: &Card, gates: Vec<Gate>) -> Result<()> {
-    let path: PathBuf = folder.join(CARD_FILE);
-    let text = Card { gates, ..card.clone() }.to_toml()?;
-    std::fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
     anstream::eprintln!("{} written", path.display());
     Ok(())
 }
