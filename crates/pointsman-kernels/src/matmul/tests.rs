@@ -10,6 +10,8 @@ use crate::Tier;
 const SHAPES: &[(usize, usize, usize)] = &[
     (1, 1, 1),
     (1, 17, 3),
+    (6, 16, 5),
+    (7, 1, 130),
     (2, 5, 127),
     (6, 17, 99),
     (3, 16, 128),
@@ -22,7 +24,7 @@ const SHAPES: &[(usize, usize, usize)] = &[
 
 /// The shapes, without the largest where an interpreter is at work.
 fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
-    SHAPES.iter().copied().filter(|(m, n, k)| !cfg!(miri) || m * n * k < 12_000)
+    SHAPES.iter().copied().filter(|(m, n, k)| !cfg!(miri) || m * n * k < 2000)
 }
 
 /// `count` values from -2 to 2 (the generator of Numerical Recipes).
