@@ -9,7 +9,17 @@ fn main() {
     let options = Options {
         aliases: Aliases::built_in().unwrap(),
         tasks: SourceTasks::built_in().unwrap(),
-        exclude: Default::default(),
+        exclude: std::env::var("EXCLUDE")
+            .iter()
+            .flat_map(|e| {
+                e.split(",")
+                    .map(|r| {
+                        let (m, s) = r.split_once("@").unwrap();
+                        RunId::new(m, s)
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect(),
         keep_broken: false,
     };
     let f = fit(&o, &options).unwrap();

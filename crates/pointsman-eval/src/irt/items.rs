@@ -11,7 +11,7 @@ use super::quadrature::{Evidence, ItemPosterior, Prior, TrialWeight};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BlockPosterior {
     pub(super) items: Vec<ItemPosterior>,
-    /// Observed information in the abilities of the block's models and in `μ`, `ln σ`, `α` and `ln ς`.
+    /// Observed information in the abilities of the block's models and in `μ` and `α`.
     pub(super) information: Triangle,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn posteriors(
         .map(|(block, own)| (block, Prior { block: *own, spread: parameters.families[block.family].spread }))
         .collect();
     let of_block = |(block, prior): (&Block, Prior)| {
-        let mut information = Triangle::new(block.models.len() + 4);
+        let mut information = Triangle::new(block.models.len() + 2);
         let mut theta = Vec::new();
         let items = block.rows.iter().map(|row| {
             let models = row.responses.iter().map(|response| block.models[response.model]);

@@ -29,5 +29,5 @@ pub use fit::{BrokenRun, FitError, Options, fit};
 pub use labels::SourceTasks;
 pub use links::{Component, Link};
 pub use results::{BlockFit, Fit, ItemFit, LabelEstimate, LabelFit, ModelFit, SourceFit, Summary};
-pub use runs::{BROKEN_GAP, BROKEN_Z, Run, RunId};
+pub use runs::{BROKEN_ALONE_Z, BROKEN_GAP, BROKEN_Z, Run, RunId};
 pub use solve::Convergence;

@@ -6,13 +6,24 @@ use pointsman_domain::{Ability, Difficulty, Task};
 use serde::{Deserialize, Serialize};
 
 use super::fit::{BrokenRun, Options, Round};
-use super::items::BlockPosterior;
 use super::label_abilities::{LabelAbilities, label_abilities, labels_of_blocks};
 use super::links::{Component, Link, components, links};
+use super::matrix::Block;
+use super::parameters::mean_and_sd;
 use super::quadrature::{ItemPosterior, sigmoid};
 use super::runs::{Run, RunId};
 use super::solve::Convergence;
 use crate::outcomes::Outcomes;
+
+/// Difficulties beyond this, where the published scale ends, are written as this.
+const END_OF_SCALE: f64 = 8.0;
+
+/// Median discrimination below which outcomes of a block hardly depend on ability.
+const FLAT: f64 = 0.3;
+
+fn bounded(b: f64) -> f64 {
+    b.clamp(-END_OF_SCALE, END_OF_SCALE)
+}
 
 /// The result of [`super::fit`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +99,7 @@ pub struct ItemFit {
     pub id: String,
     /// The source's own name of its task.
     pub task: Option<String>,
-    /// Posterior mean of the difficulty.
+    /// Posterior mean of the difficulty, within ±8.
     pub b: f64,
     /// Posterior standard deviation of it.
     pub b_se: f64,
@@ -183,25 +194,28 @@ pub struct Summary {
     pub all_right: usize,
     /// Items that no model solved.
     pub all_wrong: usize,
-    /// Items whose difficulty is beyond 3.5 standard deviations of their block's prior.
+    /// Items whose difficulty is at the end of the scale.
     pub items_at_bounds: usize,
     /// Models whose ability is beyond ±4.
     pub models_at_bounds: usize,
+    /// Items of blocks with a discrimination below 0.3, whose outcomes hardly depend on ability: their difficulties say
+    /// little.
+    pub items_in_flat_blocks: usize,
 }
 
 /// Puts together what a round found.
 pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, broken: Vec<BrokenRun>) -> Fit {
     let Round { matrix, scale, solution, .. } = round;
     let labels = labels_of_blocks(matrix, &options.tasks);
-    let (of_labels, between_labels) = label_abilities(&solution.parameters, &round.answers, &labels, 0);
-    let (of_groups, between_groups) = label_abilities(&solution.parameters, &round.answers, &labels, 1);
-    let theta_errors = solution.information.theta_errors(&round.raw, scale);
+    let (of_labels, between_labels) = label_abilities(&round.theta, &round.answers, &labels, 0);
+    let (of_groups, between_groups) = label_abilities(&round.theta, &round.answers, &labels, 1);
+    let theta_errors = solution.information.theta_errors(&solution.parameters.theta, scale);
     let alpha_errors = solution.information.alpha_errors(matrix);
     let items = items(outcomes, round);
+    let blocks = blocks(round, &labels, &alpha_errors);
     let links = links(matrix);
     Fit {
         models: models(options, round, &theta_errors, [of_labels, of_groups]),
-        blocks: blocks(round, &labels, &alpha_errors),
         sources: sources(round, &links),
         labels: label_fits(round, &labels),
         runs: round.runs.clone(),
@@ -209,20 +223,21 @@ pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, bro
         excluded: options.exclude.iter().cloned().collect(),
         components: components(matrix, scale),
         links,
-        summary: summary(round, &items, (between_groups, between_labels)),
+        summary: summary(round, (&items, &blocks), (between_groups, between_labels)),
         convergence: solution.convergence,
+        blocks,
         items,
     }
 }
 
 fn models(options: &Options, round: &Round, errors: &[f64], labels: [LabelAbilities; 2]) -> Vec<ModelFit> {
-    let Round { matrix, scale, solution, .. } = round;
+    let Round { matrix, scale, .. } = round;
     let counts = matrix.responses_by_model();
     let model = |(index, name): (usize, &String)| ModelFit {
         name: name.clone(),
         aliases: options.aliases.spellings(name).into_iter().map(str::to_owned).collect(),
         mode_of: options.aliases.mode_of(name).map(str::to_owned),
-        ability: solution.parameters.theta[index],
+        ability: round.theta[index],
         se: errors[index],
         items: counts[index],
         in_pool: scale.pools[scale.component_of_model[index]].contains(&index),
@@ -246,12 +261,12 @@ fn items(outcomes: &Outcomes, round: &Round) -> Vec<ItemFit> {
         for (row, ItemPosterior { b, ln_a, .. }) in block.rows.iter().zip(&of_block.items) {
             let (item, a) = (&outcomes.items[row.item], ln_a.0.exp());
             let count = row.responses.len() as f64;
-            let fails = pool.iter().map(|model| sigmoid(a * (b.0 - solution.parameters.theta[*model])));
+            let fails = pool.iter().map(|model| sigmoid(a * (b.0 - round.theta[*model])));
             items.push(ItemFit {
                 source: item.source.clone(),
                 id: item.id.clone(),
                 task: item.task.clone(),
-                b: b.0,
+                b: bounded(b.0),
                 b_se: b.1,
                 a,
                 models: row.responses.len(),
@@ -270,22 +285,18 @@ fn published_difficulty(b: f64) -> f64 {
 }
 
 fn blocks(round: &Round, labels: &[[Option<Task>; 2]], errors: &[f64]) -> Vec<BlockFit> {
-    let blocks = round.matrix.blocks.iter().zip(&round.solution.parameters.blocks);
-    let block =
-        |(((block, own), labels), error): (((&super::matrix::Block, _), &[Option<Task>; 2]), &f64)| {
-            let own: &super::parameters::BlockParameters = own;
-            BlockFit {
-                source: block.source.clone(),
-                task: block.task.clone(),
-                label: labels[0].clone(),
-                items: block.rows.len(),
-                models: block.models.len(),
-                b: (own.mu, own.sigma),
-                a: own.alpha.exp(),
-                ln_a_se: *error,
-            }
-        };
-    blocks.zip(labels).zip(errors).map(block).collect()
+    let Round { matrix, scale, solution, .. } = round;
+    let block = |(index, block): (usize, &Block)| BlockFit {
+        source: block.source.clone(),
+        task: block.task.clone(),
+        label: labels[index][0].clone(),
+        items: block.rows.len(),
+        models: block.models.len(),
+        b: mean_and_sd(solution.posteriors[index].items.iter().map(|item| bounded(item.b.0))),
+        a: solution.parameters.blocks[index].alpha.exp() * scale.unit(block.models[0]),
+        ln_a_se: errors[index],
+    };
+    matrix.blocks.iter().enumerate().map(block).collect()
 }
 
 fn sources(round: &Round, links: &[Link]) -> Vec<SourceFit> {
@@ -295,7 +306,7 @@ fn sources(round: &Round, links: &[Link]) -> Vec<SourceFit> {
             matrix.blocks.iter().zip(&solution.posteriors).filter(move |(block, _)| block.family == family)
         };
         let items = || own().flat_map(|(_, posterior)| &posterior.items);
-        let (ln_a, _) = super::parameters::mean_and_sd(items().map(|item| item.ln_a.0));
+        let (ln_a, _) = mean_and_sd(items().map(|item| item.ln_a.0));
         let all = links.iter().find(|link| link.first == *name && link.second == *name);
         let mut linking: Vec<&String> = links
             .iter()
@@ -311,7 +322,7 @@ fn sources(round: &Round, links: &[Link]) -> Vec<SourceFit> {
             outcomes: own().flat_map(|(block, _)| &block.rows).map(|row| row.responses.len()).sum(),
             a: ln_a.exp(),
             ln_a_sd: solution.parameters.families[family].spread,
-            b: super::parameters::mean_and_sd(items().map(|item| item.b.0)),
+            b: mean_and_sd(items().map(|item| bounded(item.b.0))),
             linking_models: linking.len(),
             link_se: (!linking.is_empty()).then(|| round.usual_sd / (linking.len() as f64).sqrt()),
         }
@@ -332,11 +343,12 @@ fn label_fits(round: &Round, labels: &[[Option<Task>; 2]]) -> BTreeMap<Task, Lab
     sums.into_iter().map(|(label, sums)| (label, fit(sums))).collect()
 }
 
-fn summary(round: &Round, items: &[ItemFit], (between_groups, between_labels): (f64, f64)) -> Summary {
-    let Round { matrix, scale, solution, .. } = round;
-    let at_bounds = |(block, own): (&BlockPosterior, &super::parameters::BlockParameters)| {
-        block.items.iter().filter(|item| (item.b.0 - own.mu).abs() > 3.5 * own.sigma).count()
-    };
+fn summary(
+    round: &Round,
+    (items, blocks): (&[ItemFit], &[BlockFit]),
+    (between_groups, between_labels): (f64, f64),
+) -> Summary {
+    let Round { matrix, scale, .. } = round;
     let ln_a = items.iter().map(|item| item.a.ln()).sum::<f64>() / items.len().max(1) as f64;
     Summary {
         items: items.len(),
@@ -350,7 +362,8 @@ fn summary(round: &Round, items: &[ItemFit], (between_groups, between_labels): (
         between_labels,
         all_right: items.iter().filter(|item| item.fail_rate <= 0.0).count(),
         all_wrong: items.iter().filter(|item| item.fail_rate >= 1.0).count(),
-        items_at_bounds: solution.posteriors.iter().zip(&solution.parameters.blocks).map(at_bounds).sum(),
-        models_at_bounds: solution.parameters.theta.iter().filter(|theta| theta.abs() > 4.0).count(),
+        items_at_bounds: items.iter().filter(|item| item.b.abs() >= END_OF_SCALE).count(),
+        items_in_flat_blocks: blocks.iter().filter(|block| block.a < FLAT).map(|block| block.items).sum(),
+        models_at_bounds: round.theta.iter().filter(|theta| theta.abs() > 4.0).count(),
     }
 }

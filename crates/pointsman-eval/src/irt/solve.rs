@@ -12,18 +12,22 @@ use super::quadrature::TrialWeight;
 /// Most Newton steps.
 const MOST_STEPS: usize = 100;
 /// The fit has converged when a step promises no more than this, in units of log likelihood.
-const TOLERANCE: f64 = 1e-3;
+pub(super) const TOLERANCE: f64 = 0.05;
+/// The same for a fit that is only to say what the next one leaves out.
+pub(super) const ROUGH: f64 = 1.0;
 /// The longest step in any parameter.
 const LONGEST_STEP: f64 = 1.0;
 /// Share of what a step promises that it must bring.
 const LEAST_GAIN: f64 = 1e-3;
-/// How often a step is halved.
-const HALVINGS: usize = 6;
+/// The ridge of the first step, of the last before the fit is given up, and below which there is none.
+const FIRST_RIDGE: f64 = 0.01;
+const LARGEST_RIDGE: f64 = 1e6;
+const LEAST_RIDGE: f64 = 1e-9;
 
 /// How a fit came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Convergence {
-    /// Whether a further step promises no more than 0.001 of log likelihood: parameters are within a few hundredths of
+    /// Whether a further step promises less than 0.05 of log likelihood: parameters are within a few hundredths of
     /// their standard errors of the solution.
     pub converged: bool,
     /// Passes over the outcomes, all rounds together.
@@ -51,51 +55,53 @@ struct Point {
     objective: f64,
 }
 
-/// Solves from `start`.
-pub(super) fn solve(matrix: &Matrix, trials: TrialWeight, start: Parameters) -> Solution {
+/// Climbs from `start` until a step promises less than `tolerance`.
+pub(super) fn maximum(matrix: &Matrix, trials: TrialWeight, start: Parameters, tolerance: f64) -> Solution {
     let mut passes = 0;
     let mut evaluate = |parameters: Parameters| {
         passes += 1;
         Point::new(matrix, trials, parameters)
     };
     let mut point = evaluate(start);
+    let mut ridge = FIRST_RIDGE;
     let mut steps = 0;
     loop {
         let information = Information::new(matrix, &point.parameters, &point.posteriors);
-        let step = information.newton_step();
-        let gain = 0.5 * dot(&step, &information.gradient);
-        if std::env::var("DBG").is_ok() {
-            eprintln!("newton {steps} obj {} gain {gain:.2e}", point.objective);
-        }
+        let gain = information.gain();
         steps += 1;
-        let unfinished = gain >= TOLERANCE && steps <= MOST_STEPS;
-        match unfinished.then(|| climb(&point, &step, gain, &mut evaluate)).flatten() {
+        if std::env::var("DBG").is_ok() {
+            eprintln!("newton {steps} obj {} gain {gain:.2e} ridge {ridge:.1e}", point.objective);
+        }
+        let unfinished = gain >= tolerance && steps <= MOST_STEPS;
+        match unfinished.then(|| climb(&point, &information, &mut ridge, &mut evaluate)).flatten() {
             Some(next) => point = next,
             None => return point.finish(information, (passes, gain)),
         }
     }
 }
 
-/// The first point along `step`, halved up to [`HALVINGS`] times, that is higher by enough.
+/// The first point that is higher by enough, the ridge being lowered after each success and raised until there is one.
 fn climb(
     from: &Point,
-    step: &[f64],
-    gain: f64,
+    information: &Information,
+    ridge: &mut f64,
     evaluate: &mut impl FnMut(Parameters) -> Point,
 ) -> Option<Point> {
     let vector = from.parameters.to_vector();
-    let mut length = 1.0;
-    for _ in 0..=HALVINGS {
-        let ahead: Vec<f64> = vector
-            .iter()
-            .zip(step)
-            .map(|(value, step)| value + (length * step).clamp(-LONGEST_STEP, LONGEST_STEP))
-            .collect();
+    while *ridge < LARGEST_RIDGE {
+        let Some(step) = information.step(*ridge) else {
+            *ridge = (4.0 * *ridge).max(LEAST_RIDGE);
+            continue;
+        };
+        let longest = step.iter().fold(LONGEST_STEP, |longest: f64, step| longest.max(step.abs()));
+        let length = LONGEST_STEP / longest;
+        let ahead: Vec<f64> = vector.iter().zip(&step).map(|(value, step)| value + length * step).collect();
         let point = evaluate(from.parameters.with_vector(&ahead));
-        if point.objective >= from.objective + LEAST_GAIN * length * gain {
+        if point.objective >= from.objective + LEAST_GAIN * length * dot(&step, &information.gradient) {
+            *ridge = if *ridge > LEAST_RIDGE { *ridge / 8.0 } else { 0.0 };
             return Some(point);
         }
-        length /= 2.0;
+        *ridge = (8.0 * *ridge).max(LEAST_RIDGE);
     }
     None
 }
