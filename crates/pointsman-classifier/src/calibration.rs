@@ -33,6 +33,8 @@ pub struct AbilityCalibration {
 pub struct Placement {
     /// On the ability scale.
     pub ability: Ability,
+    /// Its standard error.
+    pub ability_sd: f32,
     /// As a share of the reference pool.
     pub difficulty: Difficulty,
     /// In four steps.
@@ -79,7 +81,7 @@ impl Calibration {
         let band = difficulty.band();
         let (low, high) = edges(band);
         let mass = normal_cdf((high - mean) / residual_sd) - normal_cdf((low - mean) / residual_sd);
-        Placement { ability, difficulty, band, band_confidence: mass as f32 }
+        Placement { ability, ability_sd: residual_sd as f32, difficulty, band, band_confidence: mass as f32 }
     }
 }
 
@@ -125,7 +127,7 @@ mod tests {
         let place = |raw| Calibration { ability, ..Calibration::default() }.place(raw);
         let middle = place(0.5);
         assert_eq!((middle.ability, middle.difficulty.value()), (Ability(0.0), 0.5));
-        assert_eq!(middle.band, Band::Hard);
+        assert_eq!((middle.band, middle.ability_sd), (Band::Hard, 0.5));
         // Φ(1.2965 / 0.5) − Φ(0), with 1.2965 = ln 3 / κ.
         assert!((middle.band_confidence - 0.495_244).abs() < 1e-4, "{}", middle.band_confidence);
         assert_eq!((place(-3.0).band, place(4.0).band), (Band::Easy, Band::Expert));

@@ -1,6 +1,6 @@
 //! Encoder and heads.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use crate::batch::TokenBatch;
@@ -9,7 +9,7 @@ use crate::ops;
 
 /// Name of the task head's tensors: `task.weight` (tasks, hidden) and `task.bias` (tasks).
 pub const TASK_HEAD: &str = "task";
-/// Name of the difficulty head's tensors: `difficulty.weight` (1, hidden) and `difficulty.bias` (1).
+/// Name of the difficulty head's tensors: `difficulty.weight` (1, width) and `difficulty.bias` (1).
 pub const DIFFICULTY_HEAD: &str = "difficulty";
 
 /// What the heads say, before calibration.
@@ -21,45 +21,65 @@ pub struct Logits {
     pub ability: Tensor,
 }
 
-/// An encoder with a head for the task and one for the difficulty, both linear in the pooled representation.
+/// An encoder with a head for the task, linear in the pooled last layer, and one for the difficulty, linear in several pooled
+/// layers side by side.
+///
+/// What makes a prompt hard shows in its words as much as in what the last layer makes of them: over the public outcomes a
+/// linear head reads difficulty better from the embeddings, a middle layer and the last one than from the last alone.
 #[derive(Debug, Clone)]
 pub struct Model {
     encoder: Encoder,
+    /// What the difficulty head reads, ascending; the last layer is the last of them.
+    layers: Vec<usize>,
     task: (Tensor, Tensor),
     difficulty: (Tensor, Tensor),
 }
 
 impl Model {
-    /// Takes the encoder's tensors and the heads' from `vb`.
+    /// Takes the encoder's tensors and the heads' from `vb`. The difficulty head reads the pooled `layers`, see
+    /// [`Encoder::forward`], of which the last must be the encoder's last.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape than `config` and `tasks` say.
-    pub fn new(config: &EncoderConfig, tasks: usize, vb: &VarBuilder<'_>) -> Result<Self> {
-        let head = |name: &str, outputs: usize| -> Result<(Tensor, Tensor)> {
+    /// When a tensor is missing or has another shape than `config`, `tasks` and `layers` say, or `layers` are not as
+    /// described.
+    pub fn new(config: &EncoderConfig, tasks: usize, layers: &[usize], vb: &VarBuilder<'_>) -> Result<Self> {
+        if layers.last() != Some(&config.layers) {
+            bail!("layers {layers:?} do not end with the last, {}", config.layers);
+        }
+        let head = |name: &str, outputs: usize, width: usize| -> Result<(Tensor, Tensor)> {
             let vb = vb.pp(name);
-            Ok((vb.get((outputs, config.hidden), "weight")?, vb.get(outputs, "bias")?))
+            Ok((vb.get((outputs, width), "weight")?, vb.get(outputs, "bias")?))
         };
         Ok(Self {
             encoder: Encoder::new(config, vb)?,
-            task: head(TASK_HEAD, tasks)?,
-            difficulty: head(DIFFICULTY_HEAD, 1)?,
+            layers: layers.to_vec(),
+            task: head(TASK_HEAD, tasks, config.hidden)?,
+            difficulty: head(DIFFICULTY_HEAD, 1, layers.len() * config.hidden)?,
         })
     }
 
-    /// Pooled representations: (rows, hidden).
+    /// Pooled representations: (rows, width), the last layer's last.
     ///
     /// # Errors
     /// As [`Encoder::forward`].
     pub fn embed(&self, batch: &TokenBatch) -> Result<Tensor> {
-        self.encoder.forward(batch)
+        self.encoder.forward(batch, &self.layers)
     }
 
-    /// What the heads say of pooled representations (rows, hidden).
+    /// Columns of a pooled representation: `hidden` for each layer that the difficulty head reads.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.layers.len() * self.encoder.config().hidden
+    }
+
+    /// What the heads say of pooled representations (rows, width).
     ///
     /// # Errors
     /// When the width is another than the model's.
     pub fn heads(&self, pooled: &Tensor) -> Result<Logits> {
-        let task = ops::linear(pooled, &self.task.0, &self.task.1)?;
+        let hidden = self.encoder.config().hidden;
+        let last = pooled.narrow(1, self.width() - hidden, hidden)?.contiguous()?;
+        let task = ops::linear(&last, &self.task.0, &self.task.1)?;
         let ability = ops::linear(pooled, &self.difficulty.0, &self.difficulty.1)?.squeeze(1)?;
         Ok(Logits { task, ability })
     }

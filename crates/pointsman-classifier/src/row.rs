@@ -78,6 +78,7 @@ mod tests {
             task_scores: vec![(task("reasoning"), 0.333_34), (task("math"), 0.666_66)],
             difficulty: Difficulty::from_ability(ability),
             ability,
+            ability_sd: 0.5,
             band: Band::Medium,
             band_confidence: 0.9,
             abstained,

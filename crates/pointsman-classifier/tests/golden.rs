@@ -67,7 +67,8 @@ impl Golden {
 }
 
 fn model(tensors: HashMap<String, Tensor>) -> Model {
-    Model::new(&CONFIG, TASKS, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)).expect("model")
+    Model::new(&CONFIG, TASKS, &[CONFIG.layers], &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+        .expect("model")
 }
 
 fn constants(variables: &HashMap<String, Var>) -> HashMap<String, Tensor> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AbstainReason, ModelId, ModelName, TokenCount};
+use crate::{AbstainReason, ModelId, ModelName, TokenCount, Usd};
 
 /// What a request needs from the model that answers it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ pub struct RequestFacts {
     pub needs: Needs,
 }
 
-/// The row of the table that decided, as the user wrote it: `math`, `code.hard`, `*.expert`, `unsure`, `default`.
+/// What decided: a row of the table as the user wrote it (`math`, `code.hard`, `*.expert`, `unsure`, `default`), or the
+/// wanted chance of success (`target(0.90)`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rule(pub String);
@@ -39,7 +40,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why the row that decided was consulted.
+/// Why the rule that decided was consulted, or what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
 pub enum DecisionReason {
@@ -49,8 +50,12 @@ pub enum DecisionReason {
     NoRowMatched,
     /// The classifier abstained, and this is why.
     Abstained(AbstainReason),
-    /// No model of the deciding row can take this request, so the next row was asked.
+    /// No model of a more specific row can take this request; or of any, and this is the first choice all the same.
     NoneEligible,
+    /// The model is the cheapest whose chance of success reaches the wanted one.
+    ReachesQuality,
+    /// No model's chance of success reaches the wanted one, and this model's is the highest.
+    BelowQuality,
 }
 
 impl DecisionReason {
@@ -62,6 +67,8 @@ impl DecisionReason {
             Self::NoRowMatched => "no_row_matched",
             Self::Abstained(reason) => reason.as_str(),
             Self::NoneEligible => "none_eligible",
+            Self::ReachesQuality => "reaches_quality",
+            Self::BelowQuality => "below_quality",
         }
     }
 }
@@ -87,10 +94,22 @@ pub struct Skip {
     pub reason: SkipReason,
 }
 
+/// A model that was weighed by its chance of success.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The user's name for it.
+    pub model: ModelName,
+    /// The chance that it succeeds on this prompt, 0–1, to six decimals.
+    pub success: f64,
+    /// What the call is expected to cost, if the model's price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Usd>,
+}
+
 /// The answer to "which model?".
 ///
 /// The same labels, facts, table and state give the same decision, bit for bit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The user's name for the chosen model.
     pub model: ModelName,
@@ -98,10 +117,26 @@ pub struct Decision {
     pub target: ModelId,
     /// What to try next, in order, should the chosen model fail.
     pub fallbacks: Vec<ModelName>,
-    /// The row that decided.
+    /// What decided.
     pub rule: Rule,
-    /// Why that row was consulted.
+    /// Why that was consulted, or what it found.
     pub reason: DecisionReason,
     /// Models that were passed over, in the order in which they were considered.
     pub skipped: Vec<Skip>,
+    /// The models that were weighed, the chosen one first, then in the order of preference; none where a row decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_from_before_there_were_candidates_can_be_read() {
+        let text = r#"{"model":"cheap","target":"openai/gpt","fallbacks":[],"rule":"math","reason":{"kind":"matched"},"skipped":[]}"#;
+        let decision: Decision = serde_json::from_str(text).expect("readable");
+        assert_eq!(decision.candidates, []);
+        assert_eq!(serde_json::to_string(&decision).expect("serialises"), text);
+    }
 }

@@ -95,6 +95,17 @@ impl Band {
     /// All bands, easiest first.
     pub const ALL: [Self; 4] = [Self::Easy, Self::Medium, Self::Hard, Self::Expert];
 
+    /// The middle of the band: the difficulty of a typical prompt in it.
+    #[must_use]
+    pub fn middle(self) -> Difficulty {
+        Difficulty(match self {
+            Self::Easy => 0.125,
+            Self::Medium => 0.375,
+            Self::Hard => 0.625,
+            Self::Expert => 0.875,
+        })
+    }
+
     /// The name as it appears in tables, data files and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -168,6 +179,7 @@ mod tests {
     fn band_names_round_trip() {
         for band in Band::ALL {
             assert_eq!(band.as_str().parse(), Ok(band));
+            assert_eq!(band.middle().band(), band);
             assert_eq!(serde_json::to_string(&band).expect("serialises"), format!("\"{band}\""));
         }
         assert_eq!("exprt".parse::<Band>().expect_err("misspelt").nearest, Some("expert"));

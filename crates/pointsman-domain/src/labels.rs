@@ -57,6 +57,9 @@ pub struct Labels {
     pub difficulty: Difficulty,
     /// The same on the ability scale.
     pub ability: Ability,
+    /// Standard error of `ability`, in the same unit; 0 in labels that were written before there was one.
+    #[serde(default)]
+    pub ability_sd: f32,
     /// The band of `difficulty`.
     pub band: Band,
     /// Probability that `band` is right, 0–1.
@@ -97,6 +100,7 @@ mod tests {
             task_scores: vec![(task("chat"), 0.1), (task("math"), 0.6), (task("reasoning"), 0.3)],
             difficulty: Difficulty::new(0.3),
             ability: Difficulty::new(0.3).ability(),
+            ability_sd: 0.5,
             band: Band::Medium,
             band_confidence: 0.7,
             abstained: None,
@@ -105,5 +109,15 @@ mod tests {
         };
         assert_eq!(labels.runner_up().map(|(task, _)| task.as_str()), Some("reasoning"));
         assert!(!labels.truncated());
+    }
+
+    #[test]
+    fn labels_without_the_error_of_their_ability_can_be_read() {
+        let labels: Labels = serde_json::from_str(
+            r#"{"task":"math","task_confidence":1.0,"task_scores":[],"difficulty":0.5,"ability":0.0,"band":"hard",
+            "band_confidence":1.0,"abstained":null,"tokens":1,"tokens_seen":1}"#,
+        )
+        .expect("readable");
+        assert!(labels.ability_sd.abs() < f32::EPSILON);
     }
 }

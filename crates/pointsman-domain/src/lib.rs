@@ -12,7 +12,7 @@ mod prompt;
 mod task;
 mod units;
 
-pub use decision::{Decision, DecisionReason, Needs, RequestFacts, Rule, Skip, SkipReason};
+pub use decision::{Candidate, Decision, DecisionReason, Needs, RequestFacts, Rule, Skip, SkipReason};
 pub use difficulty::{Ability, Band, Difficulty, ParseBandError};
 pub use labels::{AbstainReason, Labels};
 pub use model::{ModelId, ModelName, ParseModelError, ProviderName};

@@ -72,6 +72,12 @@ impl Prompt {
         self.subject().trim().is_empty()
     }
 
+    /// Length of all turns' text, in bytes.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.turns.iter().map(|turn| turn.text.len()).sum()
+    }
+
     fn subject_index(&self) -> Option<usize> {
         self.turns
             .iter()
@@ -99,6 +105,7 @@ mod tests {
         ]);
         assert_eq!(prompt.subject(), "now in French");
         assert_eq!(prompt.context().len(), 3);
+        assert_eq!(prompt.text_bytes(), 43);
     }
 
     #[test]

@@ -2,13 +2,19 @@
 //!
 //! [`dataset`] reads labelled prompts, [`tasks`] asks a classifier about them and works out [`metrics`], [`perturb`]
 //! changes prompts in ways that should not matter, [`report`] shows what was found. [`outcomes`] reads which models
-//! answered which prompts. The classifier is a function from
-//! prompts to labels, so everything here can be tested without a model.
+//! answered which prompts; on these [`routing`] compares routers and [`difficulty`] is held against who fails, with
+//! [`linear`] models fitted where something is to be learnt. [`replay`] takes recorded decisions again with another table.
+//! The classifier is a function from prompts to labels, so everything here can be tested without a model.
 
+pub mod adapt;
 pub mod dataset;
+pub mod difficulty;
 pub mod irt;
+pub mod linear;
 pub mod metrics;
 pub mod outcomes;
 pub mod perturb;
+pub mod replay;
 pub mod report;
+pub mod routing;
 pub mod tasks;

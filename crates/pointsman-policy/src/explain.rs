@@ -8,9 +8,11 @@ use pointsman_domain::{
 };
 use serde::Serialize;
 
-use crate::decide::skip_reason;
+use crate::decide::{Step, skip_reason};
 use crate::state::{State, UnixMicros};
-use crate::table::{Choices, Table, TableHash};
+use crate::table::{Choice, Table, TableHash};
+use crate::target::chance;
+use crate::weighing::Weighing;
 
 /// A decision with everything that led to it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,8 +31,11 @@ pub struct Explanation {
     pub abstained: Option<AbstainReason>,
     /// The answer.
     pub decision: Decision,
-    /// Every row that could have matched, the most specific first.
+    /// Every row that could have matched, the most specific first, and the target among them.
     pub rows: Vec<RowTrace>,
+    /// How the candidates compare, where the decision was among their chances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weighing: Option<Weighing>,
     /// The answer had the labels been relied on; only where they were not.
     pub if_sure: Option<Alternative>,
     /// The answer one band down, where there is one and the band counts.
@@ -86,8 +91,11 @@ pub struct Alternative {
     pub band: Band,
     /// The model.
     pub model: ModelName,
-    /// The row that says so.
+    /// What says so.
     pub rule: Rule,
+    /// The model's chance of success, where it was chosen by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<f64>,
     /// Whether the model is another than the one decided on.
     pub changes: bool,
 }
@@ -103,12 +111,11 @@ impl Table {
         now: UnixMicros,
     ) -> Explanation {
         let decision = self.decide(facts, labels, state, now);
-        let rows = match labels.abstained {
-            Some(_) => self.matching_abstention(),
-            None => self.matching(&labels.task, labels.band),
+        let steps = self.steps(labels).into_iter();
+        let refused = |step: &Step<'_>| {
+            let models = step.choices().into_iter();
+            models.map(|choice| trace(choice, skip_reason(choice, facts, state, now))).collect()
         };
-        let refused =
-            |choices: &Choices| choices.iter().map(|c| trace(c, skip_reason(c, facts, state, now))).collect();
         let alternative = |changed: Labels| {
             let other = self.decide(facts, &changed, state, now);
             Alternative {
@@ -118,11 +125,12 @@ impl Table {
                 band: changed.band,
                 model: other.model,
                 rule: other.rule,
+                success: other.candidates.first().map(|best| best.success),
             }
         };
         let sure = labels.abstained.is_none();
         let in_band = |band: Option<Band>| {
-            band.filter(|_| sure).map(|band| alternative(Labels { band, ..labels.clone() }))
+            band.filter(|_| sure).map(|band| alternative(in_the_middle_of(band, labels)))
         };
         let with_task = |(task, confidence): &(Task, f32)| {
             alternative(Labels { task: task.clone(), task_confidence: *confidence, ..labels.clone() })
@@ -134,12 +142,10 @@ impl Table {
             task_confidence: labels.task_confidence,
             band: labels.band,
             abstained: labels.abstained,
-            rows: rows
-                .into_iter()
-                .scan(false, |decided, (rule, choices)| {
-                    Some(row_trace(rule, refused(choices), &decision, decided))
-                })
+            rows: steps
+                .scan(false, |decided, step| Some(row_trace(step.rule(), refused(&step), &decision, decided)))
                 .collect(),
+            weighing: self.weighing(self.weighed(facts, labels), &decision.candidates),
             if_sure: labels.abstained.map(|_| alternative(Labels { abstained: None, ..labels.clone() })),
             if_easier: in_band(neighbour(labels.band, -1)),
             if_harder: in_band(neighbour(labels.band, 1)),
@@ -149,7 +155,13 @@ impl Table {
     }
 }
 
-fn trace(choice: &crate::table::Choice, refused: Option<SkipReason>) -> ModelTrace {
+/// The same labels for a typical prompt of `band`.
+fn in_the_middle_of(band: Band, labels: &Labels) -> Labels {
+    let difficulty = band.middle();
+    Labels { band, difficulty, ability: difficulty.ability(), ..labels.clone() }
+}
+
+fn trace(choice: &Choice, refused: Option<SkipReason>) -> ModelTrace {
     ModelTrace { name: choice.name.clone(), target: choice.model.target.clone(), refused }
 }
 
@@ -172,7 +184,8 @@ fn neighbour(band: Band, step: isize) -> Option<Band> {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Decision { model, target, rule, reason, fallbacks, .. } = &self.decision;
-        writeln!(f, "{model} ({target}) by row `{rule}` of table `{}`", self.table)?;
+        let what = if self.weighing.is_some() { "rule" } else { "row" };
+        writeln!(f, "{model} ({target}) by {what} `{rule}` of table `{}`", self.table)?;
         writeln!(f, "because {}", self.because(*reason))?;
         if !fallbacks.is_empty() {
             let names: Vec<&str> = fallbacks.iter().map(ModelName::as_str).collect();
@@ -182,6 +195,9 @@ impl fmt::Display for Explanation {
         let width = self.rows.iter().map(|row| row.rule.0.len()).max().unwrap_or(0);
         for row in &self.rows {
             writeln!(f, "  {} {:width$}  {}", mark(row.verdict), row.rule, models(&row.models))?;
+        }
+        if let Some(weighing) = &self.weighing {
+            write!(f, "\n{weighing}")?;
         }
         let changes = [
             ("had the classifier been sure", &self.if_sure),
@@ -202,6 +218,10 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
+    fn wanted(&self) -> String {
+        self.weighing.as_ref().map(|weighing| chance(weighing.quality)).unwrap_or_default()
+    }
+
     fn because(&self, reason: DecisionReason) -> String {
         let Self { task, task_confidence, band, .. } = self;
         let labels = format!("{task}, {band} (confidence {task_confidence:.2})");
@@ -210,6 +230,12 @@ impl Explanation {
             DecisionReason::NoRowMatched => format!("no other row is for {labels}"),
             DecisionReason::Abstained(reason) => {
                 format!("the classifier abstained ({reason}); its best guess was {labels}")
+            }
+            DecisionReason::ReachesQuality => {
+                format!("it is the cheapest whose chance reaches {} for {labels}", self.wanted())
+            }
+            DecisionReason::BelowQuality => {
+                format!("no model's chance reaches {} and its is the highest for {labels}", self.wanted())
             }
             DecisionReason::NoneEligible
                 if self.rows.first().is_some_and(|row| row.rule == self.decision.rule) =>
@@ -225,9 +251,10 @@ impl Explanation {
 
 impl fmt::Display for Alternative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { task, task_confidence, band, model, rule, changes } = self;
+        let Self { task, task_confidence, band, model, rule, success, changes } = self;
         let same = if *changes { "" } else { ", the same model" };
-        write!(f, "{task}, {band} (confidence {task_confidence:.2}) → {model} by `{rule}`{same}")
+        let success = success.map(|success| format!(", chance {success:.2}")).unwrap_or_default();
+        write!(f, "{task}, {band} (confidence {task_confidence:.2}) → {model} by `{rule}`{success}{same}")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Labels, request facts, a state snapshot and the time in; a model and the reason out.
 //!
 //! [`Policy::read`] turns `pointsman.toml` into checked [`Table`]s and says what is wrong with it ([`config`]);
-//! [`Table::decide`] answers; [`Table::matrix`] and [`Table::explain`] show why. Everything here is pure: no IO, no
+//! [`Abilities`] says how able models are, from which a [`Target`] has their chances; [`Table::decide`] answers; [`Table::matrix`] and [`Table::explain`] show why. Everything here is pure: no IO, no
 //! clock, no randomness, so a decision that was recorded can be taken again, bit for bit.
 
 mod abilities;
@@ -14,12 +14,16 @@ mod policy;
 mod selector;
 mod state;
 mod table;
+mod target;
+mod weighing;
 
 pub use abilities::{Abilities, AbilitiesError, Discrimination, Estimate, LIKE_SD, ModelAbility};
 pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};
-pub use matrix::{Cell, Matrix, MatrixRow};
+pub use matrix::{Cell, Matrix, MatrixRow, TYPICAL_INPUT};
 pub use model::{Capabilities, Model, Models, Price};
 pub use policy::Policy;
 pub use selector::{Selector, Subject};
 pub use state::{State, UnixMicros};
 pub use table::{Choice, Choices, Table, TableHash};
+pub use target::{Contender, EXPECTED_REPLY, Target};
+pub use weighing::{WeighedModel, Weighing};

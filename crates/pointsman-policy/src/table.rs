@@ -8,8 +8,10 @@ use pointsman_domain::{Band, ModelName, Rule, Task, Vocabulary};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::abilities::Estimate;
 use crate::model::Model;
 use crate::selector::Selector;
+use crate::target::{Contender, Target};
 
 /// The rows of one routing table.
 ///
@@ -22,6 +24,7 @@ pub struct Table {
     rows: BTreeMap<Selector, Choices>,
     unsure: Option<Choices>,
     default: Choices,
+    target: Option<Target>,
     hash: TableHash,
 }
 
@@ -105,8 +108,18 @@ impl Table {
         unsure: Option<Choices>,
         default: Choices,
     ) -> Self {
-        let hash = hash(&vocabulary, &rows, unsure.as_ref(), &default);
-        Self { name: name.into(), vocabulary, rows, unsure, default, hash }
+        let hash = TableHash(String::new());
+        Self { name: name.into(), vocabulary, rows, unsure, default, target: None, hash }.hashed()
+    }
+
+    /// The same table, with `target` to choose where only the default row is for the labels.
+    #[must_use]
+    pub fn with_target(self, target: Option<Target>) -> Self {
+        Self { target, ..self }.hashed()
+    }
+
+    fn hashed(self) -> Self {
+        Self { hash: hash(&self), ..self }
     }
 
     /// The name that requests select it by.
@@ -133,6 +146,12 @@ impl Table {
         self.unsure.as_ref()
     }
 
+    /// What chooses where only the default row is for the labels, in mode `target`.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
     /// The row for everything else.
     #[must_use]
     pub fn default(&self) -> &Choices {
@@ -145,12 +164,12 @@ impl Table {
         &self.hash
     }
 
-    /// Every model that a row names, by name.
+    /// Every model that a row names or the target may choose, by name.
     #[must_use]
     pub fn models(&self) -> BTreeMap<&ModelName, &Model> {
-        all_choices(&self.rows, self.unsure.as_ref(), &self.default)
-            .map(|choice| (&choice.name, choice.model.as_ref()))
-            .collect()
+        let rows = self.rows.values().chain(&self.unsure).chain([&self.default]).flat_map(Choices::iter);
+        let contenders = self.target.iter().flat_map(Target::contenders).map(|contender| &contender.choice);
+        rows.chain(contenders).map(|choice| (&choice.name, choice.model.as_ref())).collect()
     }
 
     /// The rows that labels of this task and band meet, the most specific first; the default is always the last.
@@ -174,14 +193,6 @@ impl Table {
     }
 }
 
-fn all_choices<'a>(
-    rows: &'a BTreeMap<Selector, Choices>,
-    unsure: Option<&'a Choices>,
-    default: &'a Choices,
-) -> impl Iterator<Item = &'a Choice> {
-    rows.values().chain(unsure).chain([default]).flat_map(Choices::iter)
-}
-
 /// What is hashed: JSON with sorted keys, so that the same content always gives the same bytes.
 #[derive(Serialize)]
 struct Canonical<'a> {
@@ -191,23 +202,53 @@ struct Canonical<'a> {
     unsure: Option<Vec<ModelName>>,
     default: Vec<ModelName>,
     models: BTreeMap<&'a ModelName, &'a Model>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<CanonicalTarget<'a>>,
 }
 
-fn hash(
-    vocabulary: &Vocabulary,
-    rows: &BTreeMap<Selector, Choices>,
-    unsure: Option<&Choices>,
-    default: &Choices,
-) -> TableHash {
+/// Of a [`Target`] what chances follow from; abilities are pairs of `θ` and its standard error.
+#[derive(Serialize)]
+struct CanonicalTarget<'a> {
+    quality: f64,
+    default_slope: f64,
+    slopes: &'a BTreeMap<Task, f64>,
+    contenders: Vec<CanonicalContender<'a>>,
+}
+
+#[derive(Serialize)]
+struct CanonicalContender<'a> {
+    name: &'a ModelName,
+    general: (f32, f32),
+    labels: BTreeMap<&'a Task, (f32, f32)>,
+}
+
+impl<'a> CanonicalTarget<'a> {
+    fn new(target: &'a Target) -> Self {
+        let pair = |estimate: &Estimate| (estimate.ability.0, estimate.se);
+        let contender = |contender: &'a Contender| CanonicalContender {
+            name: &contender.choice.name,
+            general: pair(&contender.ability.general),
+            labels: contender.ability.labels.iter().map(|(label, own)| (label, pair(own))).collect(),
+        };
+        Self {
+            quality: target.quality(),
+            default_slope: target.discrimination().default,
+            slopes: &target.discrimination().labels,
+            contenders: target.contenders().iter().map(contender).collect(),
+        }
+    }
+}
+
+fn hash(table: &Table) -> TableHash {
+    let vocabulary = table.vocabulary();
     let canonical = Canonical {
         format: "table/1",
         vocabulary: vocabulary.tasks().map(|task| (task, vocabulary.group_of(task))).collect(),
-        rows: rows.iter().map(|(selector, choices)| (selector.to_string(), choices.names())).collect(),
-        unsure: unsure.map(Choices::names),
-        default: default.names(),
-        models: all_choices(rows, unsure, default)
-            .map(|choice| (&choice.name, choice.model.as_ref()))
-            .collect(),
+        rows: table.rows.iter().map(|(selector, choices)| (selector.to_string(), choices.names())).collect(),
+        unsure: table.unsure.as_ref().map(Choices::names),
+        default: table.default.names(),
+        models: table.models(),
+        target: table.target.as_ref().map(CanonicalTarget::new),
     };
     let bytes = serde_json::to_vec(&canonical).expect("strings and numbers under string keys are JSON");
     TableHash(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())

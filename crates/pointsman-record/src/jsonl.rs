@@ -60,30 +60,58 @@ fn parse(line: &str) -> Result<Record, ReadErrorKind> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use pointsman_domain::{
         Ability, AbstainReason, Band, Decision, DecisionReason, Difficulty, Labels, ModelId, ModelName,
-        RequestFacts, Rule, Task, TokenCount,
+        RequestFacts, Rule, Task, TokenCount, Usd,
     };
 
     use super::*;
+    use crate::record::{Answered, Attempt, End, Feedback, TokenUsage};
 
-    fn record() -> Record {
+    /// How a request was answered by its second model.
+    pub(crate) fn answered() -> Answered {
+        let attempt = |model: &str, status, error: Option<&'static str>| Attempt {
+            model: ModelName::new(model),
+            target: ModelId::parse("openai/gpt-5").expect("valid"),
+            status,
+            error: error.map(Into::into),
+            head_us: 250_000,
+        };
+        Answered {
+            attempts: vec![
+                attempt("strong", None, Some("upstream_unreachable")),
+                attempt("mid", Some(200), None),
+            ],
+            end: End::Whole,
+            first_bytes_us: Some(260_000),
+            total_us: 1_900_000,
+            usage: Some(TokenUsage { input: TokenCount(14), output: TokenCount(7), ..TokenUsage::default() }),
+            cost: Some(Usd(0.000_087_5)),
+        }
+    }
+
+    /// A record with something in every field.
+    pub(crate) fn record() -> Record {
         let task = Task::new("math").expect("well formed");
         Record {
             version: VERSION,
             id: "019aa3c0-0000-7000-8000-000000000000".to_owned(),
             time_us: 1_763_700_000_000_000,
+            endpoint: "/v1/chat/completions".into(),
             table: "auto".to_owned(),
             table_hash: "ab".repeat(32),
             classifier: "pointsman-small 0.1.0".to_owned(),
+            classifier_hash: "cd".repeat(32),
             facts: RequestFacts { input_tokens: TokenCount(12), ..RequestFacts::default() },
+            unhealthy_until_us: [(ModelName::new("cheap"), 1_763_700_001_000_000)].into(),
             labels: Labels {
                 task: task.clone(),
                 task_confidence: 0.123_456_79,
                 task_scores: vec![(task, 0.123_456_79)],
                 difficulty: Difficulty::from_ability(Ability(0.1)),
                 ability: Ability(0.1),
+                ability_sd: 0.7,
                 band: Band::Hard,
                 band_confidence: 1.0 / 3.0,
                 abstained: Some(AbstainReason::LowConfidence),
@@ -97,9 +125,13 @@ mod tests {
                 rule: Rule("unsure".to_owned()),
                 reason: DecisionReason::Abstained(AbstainReason::LowConfidence),
                 skipped: Vec::new(),
+                candidates: Vec::new(),
             },
+            classify_us: 700,
             overhead_us: 812,
-            prompt: None,
+            prompt: Some(crate::StoredPrompt::Redacted("Aaaa 0".to_owned())),
+            answered: Some(answered()),
+            feedback: Some(Feedback { score: 0.1, time_us: 1_763_700_009_000_000 }),
         }
     }
 
@@ -112,8 +144,30 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_version_1_is_fixed() {
+    fn the_form_of_version_2_is_fixed() {
         insta::assert_json_snapshot!(record());
+    }
+
+    /// One line from each version that ever was. A new version adds a line and changes none.
+    #[test]
+    fn records_of_older_versions_are_read() {
+        let old = include_bytes!("../tests/fixtures/records.jsonl").as_slice();
+        let records: Vec<Record> = read(old).collect::<Result<_, _>>().expect("readable");
+        assert_eq!(records.iter().map(|record| record.version).collect::<Vec<_>>(), [1, 2]);
+        let labels = Labels { ability_sd: 0.0, ..record().labels };
+        let first = Record {
+            version: 1,
+            labels,
+            endpoint: "".into(),
+            classifier_hash: String::new(),
+            unhealthy_until_us: [].into(),
+            classify_us: 0,
+            prompt: None,
+            answered: None,
+            feedback: None,
+            ..record()
+        };
+        assert_eq!(records, [first, record()]);
     }
 
     #[test]

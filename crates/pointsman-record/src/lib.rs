@@ -2,11 +2,18 @@
 //!
 //! A [`Record`] holds what the policy was given and what it answered: with the table whose hash it names, the decision
 //! can be recomputed without the classifier. The prompt itself is kept only as [`PromptPolicy`] allows.
+//!
+//! A [`Recorder`] writes records to a file of SQLite behind a queue; a [`Store`] reads them back; [`read`] and [`write()`]
+//! are the same as JSON lines. Clocks come from outside ([`Clock`]).
 
 mod jsonl;
 mod prompt;
 mod record;
+mod recorder;
+mod store;
 
 pub use jsonl::{ReadError, read, write};
 pub use prompt::{PromptPolicy, StoredPrompt};
-pub use record::{Record, VERSION};
+pub use record::{Answered, Attempt, End, Feedback, Record, TokenUsage, VERSION};
+pub use recorder::{Clock, Counts, Known, Options, Recorder, Report};
+pub use store::{Filter, Retention, Store, StoreError};

@@ -14,6 +14,8 @@ pub struct Backbone {
     pub config: EncoderConfig,
     /// `tokenizer.json`, as it is.
     pub tokenizer: Vec<u8>,
+    /// The pooled layers that a difficulty head reads: those of the model that the backbone was taken from, else the last.
+    pub difficulty_layers: Vec<usize>,
     /// The encoder's tensors in f32 by their published names; pooler and position ids are left out.
     pub tensors: Tensors,
 }
@@ -55,7 +57,9 @@ impl Backbone {
             .map(|(name, tensor)| (name.strip_prefix("bert.").map(str::to_owned).unwrap_or(name), tensor))
             .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
             .collect();
-        Ok(Self { config: published.into(), tokenizer: read("tokenizer.json")?, tensors })
+        let difficulty_layers = vec![published.num_hidden_layers];
+        let tokenizer = read("tokenizer.json")?;
+        Ok(Self { config: published.into(), tokenizer, difficulty_layers, tensors })
     }
 
     /// The encoder of a model of ours, with its tokenizer and its difficulty head, from its files.
@@ -80,7 +84,7 @@ impl Backbone {
         }
         let task = format!("{TASK_HEAD}.");
         tensors.retain(|name, _| !name.starts_with(&task));
-        Ok(Self { config: card.encoder, tokenizer, tensors })
+        Ok(Self { config: card.encoder, tokenizer, difficulty_layers: card.difficulty_layers, tensors })
     }
 
     /// The backbone with its weights as a model folder stores them, and their hash. Without `difficulty` the head for it, if
@@ -92,7 +96,8 @@ impl Backbone {
         let refuse = |error| TrainError::Model(Box::new(error));
         let bytes = weights::quantize(&kept).map_err(refuse)?;
         let tensors = weights::read(&bytes, &Device::Cpu).map_err(refuse)?;
-        let served = Self { config: self.config, tokenizer: self.tokenizer.clone(), tensors };
+        let (tokenizer, difficulty_layers) = (self.tokenizer.clone(), self.difficulty_layers.clone());
+        let served = Self { config: self.config, tokenizer, difficulty_layers, tensors };
         Ok((served, FileHash::of(&bytes)))
     }
 

@@ -14,7 +14,7 @@ use crate::side::Side;
 
 /// Name of the file in the checkpoint folder.
 const FILE: &str = "embeddings.safetensors";
-/// Name of the tensor: (rows, hidden).
+/// Name of the tensor: (rows, width).
 const POOLED: &str = "pooled";
 /// Key in the file's metadata of what the rows were computed from.
 const ORIGIN: &str = "origin";
@@ -37,7 +37,7 @@ pub(crate) fn of_sides(
     Ok(())
 }
 
-/// What the encoder with the weights `encoder` makes of `rows`: (rows, hidden), on the CPU.
+/// What the encoder with the weights `encoder` makes of `rows`: (rows, width), on the CPU.
 ///
 /// The rows are read from `folder` if they were computed before from the same weights and tokens, whatever the rest of the
 /// recipe was; else they are computed and written there.
@@ -49,7 +49,7 @@ fn of_rows(
     progress: &mut dyn Progress,
 ) -> Result<Tensor, TrainError> {
     let path = folder.join(FILE);
-    let origin = origin(encoder, rows);
+    let origin = origin(encoder, network.width(), rows);
     if let Some(pooled) = read(&path, &origin)? {
         progress.note(&format!("{} embeddings read from {}", rows.len(), path.display()));
         return Ok(pooled);
@@ -72,8 +72,8 @@ fn write(folder: &Path, origin: String, pooled: &Tensor) -> Result<(), TrainErro
 }
 
 /// Tells apart what must not share embeddings.
-fn origin(encoder: &FileHash, rows: &[TokenIds]) -> String {
-    let mut bytes = encoder.to_string().into_bytes();
+fn origin(encoder: &FileHash, width: usize, rows: &[TokenIds]) -> String {
+    let mut bytes = format!("{encoder} {width}").into_bytes();
     for row in rows {
         bytes.extend(format!("\n{:?} {:?}", row.ids, row.type_ids).into_bytes());
     }
@@ -104,7 +104,7 @@ mod tests {
         let path = folder.path().join("run").join(FILE);
         let rows = |ids: &[u32]| vec![TokenIds { ids: ids.to_vec(), type_ids: vec![0; ids.len()] }];
         let (encoder, other) = (FileHash::of(b"weights"), FileHash::of(b"other weights"));
-        let of = |encoder, ids: &[u32]| origin(encoder, &rows(ids));
+        let of = |encoder, ids: &[u32]| origin(encoder, 3, &rows(ids));
         assert!(read(&path, &of(&encoder, &[1, 2])).expect("no file").is_none());
         let pooled = Tensor::new(&[[1f32, 2.0, 3.0]], &Device::Cpu).expect("built");
         write(&folder.path().join("run"), of(&encoder, &[1, 2]), &pooled).expect("written");

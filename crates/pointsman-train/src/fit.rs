@@ -1,5 +1,7 @@
 //! The fit: steps over batches until the recipe's epochs are done.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use pointsman_classifier::{TokenIds, Tokenizer};
 use pointsman_domain::Prompt;
@@ -24,12 +26,21 @@ pub(crate) struct Fit<'a> {
     /// Their texts, to draw earlier exchanges from.
     pub(crate) others: Vec<&'a str>,
     pub(crate) device: &'a Device,
-    /// Pooled representations of the examples (rows, hidden), if the encoder is frozen.
+    /// Pooled representations of the examples (rows, width), if the encoder is frozen.
     pub(crate) embeddings: Option<&'a Tensor>,
-    /// Folder of the checkpoint.
-    pub(crate) checkpoints: &'a std::path::Path,
     /// Fingerprint of recipe and data.
-    pub(crate) run: &'a str,
+    pub(crate) fingerprint: &'a str,
+}
+
+/// One fit of possibly several.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// Decides order, variation and dropout.
+    pub(crate) seed: u64,
+    /// Folder of the checkpoint.
+    pub(crate) checkpoints: &'a Path,
+    /// Whether a checkpoint is left at the end too.
+    pub(crate) keep: bool,
 }
 
 impl Fit<'_> {
@@ -37,29 +48,36 @@ impl Fit<'_> {
     ///
     /// Order, variation and dropout depend on seed, epoch and row alone, so a run that was cut short ends with the
     /// weights of one that was not.
-    pub(crate) fn run(&self, network: &mut Network, progress: &mut dyn Progress) -> Result<(), TrainError> {
+    pub(crate) fn run(
+        &self,
+        network: &mut Network,
+        run: Run<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), TrainError> {
         let rows = tokenize(self.tokenizer, self.examples.iter().map(|example| &example.prompt))?;
         let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
         let fit = &self.recipe.fit;
         let per_epoch = lengths.len().div_ceil(fit.batch);
         let schedule = self.schedule(per_epoch * fit.epochs);
         let mut step = 0;
-        if let Some(checkpoint) = Checkpoint::read(self.checkpoints, self.run)? {
+        if let Some(checkpoint) = Checkpoint::read(run.checkpoints, self.fingerprint)? {
             network.restore(&checkpoint.tensors, checkpoint.step)?;
             step = checkpoint.step;
             progress.note(&format!("going on from the checkpoint at step {step}"));
         }
         for epoch in step / per_epoch..fit.epochs {
-            let order = batches::of_epoch(&lengths, fit.batch, self.recipe.seed, epoch);
+            let order = batches::of_epoch(&lengths, fit.batch, run.seed, epoch);
             for batch in order.iter().skip(step - epoch * per_epoch) {
-                let loss = self.step(network, batch, epoch, schedule.at(step))?;
+                let loss = self.step(network, run.seed, batch, epoch, schedule.at(step))?;
                 step += 1;
                 if !loss.is_finite() {
                     return Err(TrainError::Diverged { step, loss });
                 }
                 progress.step(Step { step, steps: schedule.total, examples: batch.len(), loss });
-                if step % fit.checkpoint_every == 0 && step < schedule.total {
-                    Checkpoint { step, tensors: network.state()? }.write(self.checkpoints, self.run)?;
+                let kept = if step < schedule.total { step % fit.checkpoint_every == 0 } else { run.keep };
+                if kept {
+                    Checkpoint { step, tensors: network.state()? }
+                        .write(run.checkpoints, self.fingerprint)?;
                 }
             }
         }
@@ -80,26 +98,27 @@ impl Fit<'_> {
     fn step(
         &self,
         network: &mut Network,
+        seed: u64,
         batch: &[usize],
         epoch: usize,
         rate: f64,
     ) -> Result<f32, TrainError> {
         let rows: Vec<&Example> = batch.iter().map(|row| self.examples[*row]).collect();
         let targets = Targets::new(&rows, self.labels, &self.recipe.fit, self.device)?;
-        let seed = self.recipe.seed ^ ((epoch as u64) << 40) ^ ((batch[0] as u64) << 8);
+        let step_seed = seed ^ ((epoch as u64) << 40) ^ ((batch[0] as u64) << 8);
         if let Some(embeddings) = self.embeddings {
             let indices: Vec<u32> = batch.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect();
             let indices = Tensor::new(indices, &Device::Cpu)?;
-            return network.step_from(&embeddings.index_select(&indices, 0)?, &targets, rate, seed);
+            return network.step_from(&embeddings.index_select(&indices, 0)?, &targets, rate, step_seed);
         }
-        let augment = Augment { recipe: &self.recipe.augment, seed: self.recipe.seed, others: &self.others };
+        let augment = Augment { recipe: &self.recipe.augment, seed, others: &self.others };
         let varied: Vec<Prompt> = batch
             .iter()
             .zip(&rows)
             .map(|(row, example)| augment.vary(&example.prompt, epoch, *row))
             .collect();
         let tokens = tokenize(self.tokenizer, &varied)?;
-        network.step(&tokens, &targets, rate, seed)
+        network.step(&tokens, &targets, rate, step_seed)
     }
 }
 

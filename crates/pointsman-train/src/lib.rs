@@ -10,6 +10,7 @@ pub mod batches;
 pub mod calibrate;
 mod checkpoint;
 pub mod corpus;
+pub mod difficulty;
 mod embeddings;
 mod error;
 mod fit;
@@ -23,6 +24,7 @@ mod rows;
 pub mod schedule;
 mod scores;
 mod side;
+mod soup;
 mod train;
 
 pub use backbone::Backbone;

@@ -23,7 +23,6 @@ pub(crate) struct Network {
     /// Weights that stay as they are.
     frozen: HashMap<String, Tensor>,
     recipe: FitRecipe,
-    hidden: usize,
     steps: usize,
     device: Device,
 }
@@ -42,7 +41,8 @@ impl Network {
         let (mut parameters, mut frozen) = (Vec::new(), HashMap::new());
         let mut weights: Vec<(String, Tensor)> =
             backbone.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-        let fresh = heads(tasks, config.hidden, seed)?;
+        let layers = &backbone.difficulty_layers;
+        let fresh = heads(tasks, config.hidden, layers.len() * config.hidden, seed)?;
         weights.extend(fresh.into_iter().filter(|(name, _)| !backbone.tensors.contains_key(name)));
         weights.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, tensor) in weights {
@@ -59,9 +59,10 @@ impl Network {
                 parameters.push(Parameter::new(name, var, rate, recipe.weight_decay));
             }
         }
-        let model = Model::new(&config, tasks, &VarBuilder::from_tensors(tensors, DType::F32, device))?;
-        let (hidden, recipe, device) = (config.hidden, recipe.clone(), device.clone());
-        Ok(Self { model, parameters, frozen, recipe, hidden, steps: 0, device })
+        let model =
+            Model::new(&config, tasks, layers, &VarBuilder::from_tensors(tensors, DType::F32, device))?;
+        let (recipe, device) = (recipe.clone(), device.clone());
+        Ok(Self { model, parameters, frozen, recipe, steps: 0, device })
     }
 
     /// One step at `rate` times the learning rates; returns the loss before it. `seed` decides the dropout.
@@ -76,7 +77,7 @@ impl Network {
         self.step_from(&pooled, targets, rate, seed)
     }
 
-    /// As [`Self::step`], from pooled representations (rows, hidden).
+    /// As [`Self::step`], from pooled representations (rows, width).
     pub(crate) fn step_from(
         &mut self,
         pooled: &Tensor,
@@ -93,15 +94,15 @@ impl Network {
         Ok(loss.to_scalar()?)
     }
 
-    /// (rows, hidden): 0 for features that are dropped, `1 / (1 - share)` for the others (Srivastava et al. 2014).
+    /// (rows, width): 0 for features that are dropped, `1 / (1 - share)` for the others (Srivastava et al. 2014).
     fn dropout(&self, rows: usize, seed: u64) -> Result<Tensor, TrainError> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let share = self.recipe.dropout;
         let kept = 1.0 / (1.0 - share);
-        let mask: Vec<f32> = (0..rows * self.hidden)
-            .map(|_| if random.random::<f32>() < share { 0.0 } else { kept })
-            .collect();
-        Ok(Tensor::from_vec(mask, (rows, self.hidden), &self.device)?)
+        let width = self.model.width();
+        let mask: Vec<f32> =
+            (0..rows * width).map(|_| if random.random::<f32>() < share { 0.0 } else { kept }).collect();
+        Ok(Tensor::from_vec(mask, (rows, width), &self.device)?)
     }
 
     fn descend(&mut self, gradients: &GradStore, rate: f64) -> Result<(), TrainError> {
@@ -114,19 +115,20 @@ impl Network {
         Ok(())
     }
 
-    /// Pooled representations of `rows`, in order: (rows, hidden), on the CPU.
+    /// Pooled representations of `rows`, in order: (rows, width), on the CPU.
     pub(crate) fn pooled(&self, rows: &[TokenIds]) -> Result<Tensor, TrainError> {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|row| rows[*row].ids.len());
-        let mut values = vec![0.0; rows.len() * self.hidden];
+        let width = self.model.width();
+        let mut values = vec![0.0; rows.len() * width];
         for chunk in order.chunks(self.recipe.batch) {
             let batch: Vec<TokenIds> = chunk.iter().map(|row| rows[*row].clone()).collect();
             let pooled = self.model.embed(&TokenBatch::new(&batch, &self.device)?)?.detach();
             for (row, pooled) in chunk.iter().zip(pooled.to_vec2::<f32>()?) {
-                values[row * self.hidden..][..self.hidden].copy_from_slice(&pooled);
+                values[row * width..][..width].copy_from_slice(&pooled);
             }
         }
-        Ok(Tensor::from_vec(values, (rows.len(), self.hidden), &Device::Cpu)?)
+        Ok(Tensor::from_vec(values, (rows.len(), width), &Device::Cpu)?)
     }
 
     /// What the heads say of `rows`, in order.
@@ -134,7 +136,7 @@ impl Network {
         self.outputs_from(&self.pooled(rows)?)
     }
 
-    /// What the heads say of pooled representations (rows, hidden), in order.
+    /// What the heads say of pooled representations (rows, width), in order.
     pub(crate) fn outputs_from(&self, pooled: &Tensor) -> Result<Vec<Output>, TrainError> {
         if pooled.dim(0)? == 0 {
             return Ok(Vec::new());
@@ -142,6 +144,11 @@ impl Network {
         let logits = self.model.heads(&pooled.to_device(&self.device)?)?;
         let (task, ability) = (logits.task.to_vec2::<f32>()?, logits.ability.to_vec1::<f32>()?);
         Ok(task.into_iter().zip(ability).map(|(task, ability)| Output { task, ability }).collect())
+    }
+
+    /// Columns of a pooled representation.
+    pub(crate) fn width(&self) -> usize {
+        self.model.width()
     }
 
     /// All weights by name.
@@ -184,16 +191,16 @@ impl Network {
 }
 
 /// Heads with weights drawn from `N(0, 0.02²)`, BERT's initial range, and zero biases.
-fn heads(tasks: usize, hidden: usize, seed: u64) -> Result<Vec<(String, Tensor)>, TrainError> {
+fn heads(tasks: usize, hidden: usize, width: usize, seed: u64) -> Result<Vec<(String, Tensor)>, TrainError> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut head = |name: &str, outputs: usize| -> Result<[(String, Tensor); 2], TrainError> {
-        let values: Vec<f32> = (0..outputs * hidden).map(|_| 0.02 * normal(&mut random)).collect();
-        let weight = Tensor::from_vec(values, (outputs, hidden), &Device::Cpu)?;
+    let mut head = |name: &str, outputs: usize, inputs: usize| -> Result<[(String, Tensor); 2], TrainError> {
+        let values: Vec<f32> = (0..outputs * inputs).map(|_| 0.02 * normal(&mut random)).collect();
+        let weight = Tensor::from_vec(values, (outputs, inputs), &Device::Cpu)?;
         let bias = Tensor::zeros(outputs, DType::F32, &Device::Cpu)?;
         Ok([(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)])
     };
-    let mut tensors = head(TASK_HEAD, tasks)?.to_vec();
-    tensors.extend(head(DIFFICULTY_HEAD, 1)?);
+    let mut tensors = head(TASK_HEAD, tasks, hidden)?.to_vec();
+    tensors.extend(head(DIFFICULTY_HEAD, 1, width)?);
     Ok(tensors)
 }
 

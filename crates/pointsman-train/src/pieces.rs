@@ -152,6 +152,7 @@ mod tests {
                 layer_norm_eps: 1e-12,
             },
             tokenizer: tokenizer.to_string().into_bytes(),
+            difficulty_layers: vec![1],
             tensors: [(EMBEDDINGS.to_owned(), embeddings)].into(),
         }
     }

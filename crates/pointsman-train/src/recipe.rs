@@ -38,6 +38,9 @@ pub struct Recipe {
     /// Where difficulty comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeSource>,
+    /// How the difficulty head is fitted afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<DifficultyRecipe>,
     /// How rows that state no split are split.
     #[serde(default)]
     pub split: SplitRecipe,
@@ -124,6 +127,17 @@ pub struct OutcomeSource {
     pub weight: f32,
 }
 
+/// How the difficulty head is fitted once the encoder is done: to the difficulties that an item-response model finds in
+/// measured outcomes. Without it the head learns beside the task head, from [`Recipe::outcomes`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifficultyRecipe {
+    /// Files of outcomes, each as in [`TaskSource::files`].
+    pub outcomes: Vec<String>,
+    /// The pooled layers that the head reads, ascending, 0 for the embeddings; the last must be the encoder's last.
+    pub layers: Vec<usize>,
+}
+
 /// How rows that state no split are divided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -166,6 +180,10 @@ pub struct AugmentRecipe {
 pub struct FitRecipe {
     /// Passes over the training split.
     pub epochs: usize,
+    /// Fits from one start with orders, variations and dropout of their own, whose weights are averaged: a uniform model
+    /// soup (Wortsman et al. 2022, arXiv 2203.05482), which costs training time and nothing afterwards.
+    #[serde(default = "one_usize")]
+    pub runs: usize,
     /// Rows per step.
     pub batch: usize,
     /// Highest learning rate of the top of the encoder.
@@ -211,6 +229,10 @@ pub struct FitRecipe {
     /// Steps between checkpoints.
     #[serde(default = "checkpoint_steps")]
     pub checkpoint_every: usize,
+}
+
+fn one_usize() -> usize {
+    1
 }
 
 fn task_column() -> String {
@@ -304,6 +326,7 @@ impl Recipe {
         let counts = [
             ("window", self.window, 16),
             ("fit.epochs", self.fit.epochs, 1),
+            ("fit.runs", self.fit.runs, 1),
             ("fit.batch", self.fit.batch, 1),
         ];
         for (key, count, least) in counts {
@@ -406,6 +429,7 @@ mod tests {
     fn mistakes_are_named() {
         for (wrong, message) in [
             (SMALL.replace("epochs = 1", "epochs = 0"), "`fit.epochs` is 0"),
+            (SMALL.replace("epochs = 1", "epochs = 1\nruns = 0"), "`fit.runs` is 0"),
             (
                 SMALL.replace("[fit]", "[augment]\ncase = 0.1\n[fit]\nfrozen = true"),
                 "`augment` cannot vary it",

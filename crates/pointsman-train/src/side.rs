@@ -13,7 +13,7 @@ use crate::scores::Output;
 pub(crate) struct Side<'a> {
     pub(crate) rows: Vec<&'a Example>,
     pub(crate) tokens: Vec<TokenIds>,
-    /// Pooled representations (rows, hidden), if the encoder is frozen.
+    /// Pooled representations (rows, width), if the encoder is frozen.
     pub(crate) pooled: Option<Tensor>,
 }
 

@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, FileHash, FileHashes,
-    Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
+    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, FileHash,
+    FileHashes, Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
 
 use crate::backbone::Backbone;
 use crate::calibrate;
-use crate::checkpoint::Checkpoint;
 use crate::corpus::{Corpus, Example, Split};
+use crate::difficulty::{DifficultyItems, Refit, with_head};
 use crate::embeddings;
 use crate::error::TrainError;
 use crate::fit::Fit;
@@ -24,6 +25,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::scores::{self, Output, Rounding, Scores};
 use crate::side::Side;
+use crate::soup;
 
 /// What a run works with.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Training<'a> {
     pub backbone: &'a Backbone,
     /// What to learn from.
     pub corpus: &'a Corpus,
+    /// What the difficulty head is fitted to afterwards, if the recipe says so.
+    pub difficulty: Option<&'a DifficultyItems>,
     /// Folder in which the model's folder is made.
     pub out: &'a Path,
     /// Folder of the checkpoint.
@@ -71,15 +75,14 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         return Err(TrainError::Data { message: "no row is on the training side of the split".to_owned() });
     }
     let new = |backbone| Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device);
-    let mut network = if recipe.fit.frozen {
-        let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
-        let (backbone, hash) = backbone.as_served(!measured)?;
-        let network = new(&backbone)?;
-        embeddings::of_sides(&network, &hash, &mut sides, training.checkpoints, progress)?;
-        network
-    } else {
-        new(backbone)?
-    };
+    let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
+    let served = recipe.fit.frozen.then(|| backbone.as_served(!measured)).transpose()?;
+    let start = served.as_ref().map_or(*backbone, |(backbone, _)| backbone);
+    let fresh = || new(start);
+    let mut network = fresh()?;
+    if let Some((_, hash)) = &served {
+        embeddings::of_sides(&network, hash, &mut sides, training.checkpoints, progress)?;
+    }
     let [train, dev, test] = &sides;
     let fit = Fit {
         recipe,
@@ -89,10 +92,9 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         others: train.rows.iter().map(|example| example.prompt.subject()).collect(),
         device: training.device,
         embeddings: train.pooled.as_ref(),
-        checkpoints: training.checkpoints,
-        run: &fingerprint(training),
+        fingerprint: &fingerprint(training),
     };
-    fit.run(&mut network, progress)?;
+    soup::fit(&fit, training.checkpoints, &mut network, fresh, progress)?;
 
     let weights = network.weights();
     let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
@@ -104,9 +106,31 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     let rounding = Rounding::between(&unrounded, &dev_outputs);
     let (dev, test) =
         (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test.outputs(&network)?));
-    let card = card(training, vocabulary, calibration, &bytes, (&dev, &test, &rounding))?;
+    let scores = [
+        ("dev".to_owned(), Value::Table(scores_table(&dev))),
+        ("test".to_owned(), Value::Table(scores_table(&test))),
+        ("quantization".to_owned(), Value::Table(rounding_table(&rounding))),
+    ];
+    let mut card = card(training, vocabulary, calibration, Table::from_iter(scores))?;
+    let bytes = match (training.difficulty, &recipe.difficulty) {
+        (Some(items), Some(difficulty)) => {
+            let vb = VarBuilder::from_tensors(read_back(&bytes)?, DType::F32, training.device);
+            let refit = Refit {
+                encoder: &Encoder::new(&backbone.config, &vb)?,
+                tokenizer: &tokenizer,
+                device: training.device,
+                layers: &difficulty.layers,
+                seed: recipe.seed,
+            };
+            let head = refit.run(items, progress)?;
+            refit.note(items, &head, &mut card);
+            with_head(&bytes, &head.model)?
+        }
+        _ => bytes,
+    };
+    card.files = FileHashes::of(&bytes, &backbone.tokenizer);
     write(training, &card, &bytes)?;
-    Checkpoint::remove(training.checkpoints)?;
+    soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
 }
 
@@ -117,6 +141,8 @@ fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
 /// Tells runs apart whose checkpoints must not be mixed.
 fn fingerprint(training: &Training<'_>) -> String {
     let Training { recipe, backbone, corpus, .. } = training;
+    // What is fitted after the encoder changes none of its steps.
+    let recipe = Recipe { difficulty: None, ..(*recipe).clone() };
     let mut text = format!("{recipe:?}\n{:?}\n{}", backbone.config, FileHash::of(&backbone.tokenizer));
     for example in &corpus.examples {
         text += &format!("\n{} {:?} {:?} {:?}", example.id, example.split, example.task, example.difficulty);
@@ -151,8 +177,7 @@ fn card(
     training: &Training<'_>,
     vocabulary: Vocabulary,
     calibration: Calibration,
-    weights: &[u8],
-    (dev, test, rounding): (&Scores, &Scores, &Rounding),
+    scores: Table,
 ) -> Result<Card, TrainError> {
     let Training { recipe, backbone, corpus, .. } = training;
     let table = |message: toml::ser::Error| TrainError::Data { message: message.to_string() };
@@ -165,6 +190,7 @@ fn card(
         window: recipe.window,
         encoder: backbone.config,
         pooling: Pooling::Mean,
+        difficulty_layers: backbone.difficulty_layers.clone(),
         vocabulary,
         calibration,
         scripts: recipe.scripts.clone(),
@@ -174,14 +200,10 @@ fn card(
             licence: recipe.backbone.licence.clone(),
             attribution: recipe.backbone.attribution.clone(),
         },
-        files: FileHashes::of(weights, &backbone.tokenizer),
+        files: FileHashes::of(&[], &backbone.tokenizer),
         recipe: Table::try_from(recipe).map_err(table)?,
         data: data_table(corpus),
-        scores: Table::from_iter([
-            ("dev".to_owned(), Value::Table(scores_table(dev))),
-            ("test".to_owned(), Value::Table(scores_table(test))),
-            ("quantization".to_owned(), Value::Table(rounding_table(rounding))),
-        ]),
+        scores,
     })
 }
 
@@ -196,7 +218,7 @@ fn data_table(corpus: &Corpus) -> Table {
     ])
 }
 
-fn rounded(value: f64) -> Value {
+pub(crate) fn rounded(value: f64) -> Value {
     Value::Float((value * 1e4).round() / 1e4)
 }
 

@@ -48,8 +48,9 @@ balance = 0.5
 checkpoint_every = 3
 "#;
 
-fn recipe(seed: u64) -> Recipe {
-    toml::from_str(&RECIPE.replace("SEED", &seed.to_string())).expect("a recipe")
+fn recipe(seed: u64, runs: usize) -> Recipe {
+    let text = RECIPE.replace("SEED", &seed.to_string()).replace("[fit]", &format!("[fit]\nruns = {runs}"));
+    toml::from_str(&text).expect("a recipe")
 }
 
 /// Rows of eight words whose label is the parity of the first.
@@ -100,14 +101,14 @@ fn backbone() -> Backbone {
     };
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    Model::new(&config, 2, &vb).expect("the variables have the shapes it asks for");
+    Model::new(&config, 2, &[2], &vb).expect("the variables have the shapes it asks for");
     let variables = variables.data().lock().expect("not poisoned");
     let tensors = variables
         .iter()
         .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
         .map(|(name, variable)| (name.clone(), noise(name, variable)))
         .collect();
-    Backbone { config, tokenizer: tokenizer(), tensors }
+    Backbone { config, tokenizer: tokenizer(), difficulty_layers: vec![2], tensors }
 }
 
 /// Numbers that only depend on the name (the linear congruential generator of Numerical Recipes).
@@ -123,7 +124,21 @@ fn noise(name: &str, like: &Tensor) -> Tensor {
     Tensor::from_vec(values, like.shape(), &Device::Cpu).expect("the shape fits")
 }
 
-/// Keeps a copy of the checkpoint as it is after one step, as if the run had been killed there.
+/// Copies a folder with what is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a checkpoint is there") {
+        let path = entry.expect("readable").path();
+        let to = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, to).expect("copied");
+        }
+    }
+}
+
+/// Keeps a copy of the checkpoints as they are after some steps, as if the run had been killed there.
 #[derive(Default)]
 struct Kill {
     after: usize,
@@ -136,10 +151,8 @@ struct Kill {
 impl Progress for Kill {
     fn step(&mut self, step: Step) {
         self.losses.push(step.loss);
-        if step.step == self.after {
-            std::fs::create_dir_all(&self.to).expect("made");
-            let name = "checkpoint.safetensors";
-            std::fs::copy(self.from.join(name), self.to.join(name)).expect("a checkpoint is there");
+        if self.losses.len() == self.after {
+            copy(&self.from, &self.to);
         }
     }
 
@@ -149,13 +162,13 @@ impl Progress for Kill {
 }
 
 /// Trains in `folder` and gives the bytes of the weights.
-fn run(folder: &Path, seed: u64, checkpoints: &Path, progress: &mut Kill) -> Vec<u8> {
-    let recipe = recipe(seed);
-    let corpus = corpus(folder, &recipe);
+fn run(folder: &Path, recipe: &Recipe, checkpoints: &Path, progress: &mut Kill) -> Vec<u8> {
+    let corpus = corpus(folder, recipe);
     let training = Training {
-        recipe: &recipe,
+        recipe,
         backbone: &backbone(),
         corpus: &corpus,
+        difficulty: None,
         out: folder,
         checkpoints,
         device: &Device::Cpu,
@@ -169,21 +182,37 @@ fn run(folder: &Path, seed: u64, checkpoints: &Path, progress: &mut Kill) -> Vec
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let checkpoints = folder.path().join("checkpoints");
-    let weights = |seed| run(folder.path(), seed, &checkpoints, &mut Kill::default());
+    let weights = |seed| run(folder.path(), &recipe(seed, 1), &checkpoints, &mut Kill::default());
     let (first, again, other) = (weights(1), weights(1), weights(2));
     assert!(first == again && first != other);
 }
 
 #[test]
 fn a_run_cut_short_ends_like_one_that_was_not() {
+    // Two epochs of nine steps: the second of two fits is cut short after its eighth step.
+    for (runs, after, from) in [(1, 8, 6), (2, 26, 24)] {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let (checkpoints, cut) = (folder.path().join("checkpoints"), folder.path().join("cut"));
+        let recipe = recipe(1, runs);
+        let mut whole = Kill { after, from: checkpoints.clone(), to: cut.clone(), ..Kill::default() };
+        let undisturbed = run(folder.path(), &recipe, &checkpoints, &mut whole);
+        let mut rest = Kill::default();
+        let resumed = run(folder.path(), &recipe, &cut, &mut rest);
+        assert!(rest.notes.iter().any(|note| note.contains("step 6")), "{:?}", rest.notes);
+        assert_eq!(rest.losses, whole.losses[from..], "the steps after the checkpoint are the same steps");
+        assert!(undisturbed == resumed);
+        assert!(!cut.exists() && !checkpoints.exists(), "a finished run leaves no checkpoint");
+    }
+}
+
+#[test]
+fn runs_start_alike_go_different_ways_and_end_in_their_mean() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let (checkpoints, cut) = (folder.path().join("checkpoints"), folder.path().join("cut"));
-    let mut whole = Kill { after: 8, from: checkpoints.clone(), to: cut.clone(), ..Kill::default() };
-    let undisturbed = run(folder.path(), 1, &checkpoints, &mut whole);
-    let mut rest = Kill::default();
-    let resumed = run(folder.path(), 1, &cut, &mut rest);
-    assert!(rest.notes.iter().any(|note| note.contains("step 6")), "{:?}", rest.notes);
-    assert_eq!(rest.losses, whole.losses[6..], "the steps after the checkpoint are the same steps");
-    assert!(undisturbed == resumed);
-    assert!(!cut.exists(), "a finished run leaves no checkpoint");
+    let checkpoints = folder.path().join("checkpoints");
+    let mut steps = Kill::default();
+    let both = run(folder.path(), &recipe(1, 2), &checkpoints, &mut steps);
+    let one = run(folder.path(), &recipe(1, 1), &checkpoints, &mut Kill::default());
+    let (first, second) = steps.losses.split_at(steps.losses.len() / 2);
+    assert_eq!(first.len(), second.len());
+    assert!(first != second && both != one);
 }

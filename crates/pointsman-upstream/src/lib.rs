@@ -22,7 +22,7 @@ mod translation;
 pub use body::{RequestBody, RequestError};
 pub use client::{BuildError, Call, Client, ClientOptions};
 pub use dialect::anthropic::MessagesRequest;
-pub use dialect::{Dialect, ErrorReply, Lossy, TranslationError};
+pub use dialect::{Dialect, ErrorReply, Lossy, TranslationError, Usage, UsageReader};
 pub use error::{ErrorKind, Side, UpstreamError};
 pub use provider::{BaseUrl, BaseUrlError, Endpoint, Provider, ProviderKind, ProviderKindError};
 pub use reply::{Reply, ReplyBody};

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pointsman_eval::routing::published::Format;
+
+use crate::time::Since;
 
 /// Local, neutral, learned model router.
 ///
@@ -20,7 +23,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
@@ -48,8 +51,15 @@ pub(crate) enum Command {
     Check,
     /// Explain a decision: every row that could match, in order of precedence
     Explain(PromptArgs),
+    /// Look at recorded decisions, sum them up, or write them to a file for other programs
+    #[command(subcommand)]
+    Records(RecordsCommand),
+    /// Take recorded decisions again with another table, and say what changes
+    Replay(ReplayArgs),
     /// Train a classifier from a recipe
     Train(TrainArgs),
+    /// Fit abilities and difficulty to outcomes of your own
+    Calibrate(CalibrateArgs),
     /// Measure a classifier on labelled data
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -92,6 +102,61 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Option<SocketAddr>,
 }
 
+/// Which records are meant.
+#[derive(Debug, Args)]
+pub(crate) struct RecordsArgs {
+    /// Records: a file that `serve` writes, or JSON lines [default: where the configuration says that `serve` records]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Option<PathBuf>,
+    /// Only from then on: how long ago, such as 24h or 7d, or a date in UTC, such as 2026-11-21
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordsCommand {
+    /// Show the newest decisions, a line each
+    List {
+        #[command(flatten)]
+        records: RecordsArgs,
+        /// How many
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// Count by model, row, task and more; tokens, money, times
+    Stats(RecordsArgs),
+    /// Write records as JSON lines
+    Export {
+        #[command(flatten)]
+        records: RecordsArgs,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+        format: ExportFormat,
+        /// Where they go; `-` is standard output
+        #[arg(long, short, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
+}
+
+/// Forms that records are exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A record as JSON in each line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Table to decide with [default: the configuration, which should give every decision again]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) from: RecordsArgs,
+    /// Label the prompts again instead of going by the recorded labels; needs records with whole prompts
+    #[arg(long)]
+    pub(crate) relabel: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// The recipe
@@ -114,10 +179,33 @@ pub(crate) struct TrainArgs {
     pub(crate) threads: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    /// JSON lines of {"id", "text" or "messages", "model", "correct" or "score"}, or with many models a row; also gzipped
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) outcomes: Vec<PathBuf>,
+    /// Folder for abilities.toml, calibration.json and, if the difficulty head changes, the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Decides which prompts are held out
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Date of the abilities [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
     /// How good the task labels are
     Tasks(EvalTasksArgs),
+    /// What routing by the classifier would have cost and been worth, beside controls
+    Routing(EvalRoutingArgs),
+    /// How well difficulty foretells who fails
+    Difficulty(EvalDifficultyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +234,59 @@ pub(crate) struct EvalTasksArgs {
     /// Seed of the bootstrap and of the perturbations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+/// Outcomes to evaluate on.
+#[derive(Debug, Args)]
+pub(crate) struct OutcomesArgs {
+    /// Prompts with the outcomes of models, gzipped or not
+    #[arg(long, short, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// How they are written: auto, pointsman, routellm, routerbench or routerarena
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
+    /// Sources to use only: a name, or what comes before its first `/`
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) source: Vec<String>,
+    /// Folder that `pointsman fit` or `calibrate` wrote: abilities of models, and perhaps a classifier
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibration: Option<PathBuf>,
+    /// Folder for report.json, items.csv and index.html
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Seed of the bootstrap, the split and the folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalRoutingArgs {
+    #[command(flatten)]
+    pub(crate) outcomes: OutcomesArgs,
+    /// The dear model of a pair
+    #[arg(long, value_name = "MODEL", requires = "weak", required_unless_present = "models")]
+    pub(crate) strong: Option<String>,
+    /// The cheap model of a pair
+    #[arg(long, value_name = "MODEL", requires = "strong")]
+    pub(crate) weak: Option<String>,
+    /// More than two models, separated by commas
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', conflicts_with_all = ["strong", "weak"])]
+    pub(crate) models: Vec<String>,
+    /// Fit a head to the outcomes of this many prompts, and evaluate on the rest
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) adapt: usize,
+    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "score"}; higher = to the stronger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalDifficultyArgs {
+    #[command(flatten)]
+    pub(crate) outcomes: OutcomesArgs,
+    /// Item difficulties of `pointsman fit` (items.jsonl) to compare with, instead of the share of models that fail
+    #[arg(long, value_name = "FILE")]
+    pub(crate) items: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

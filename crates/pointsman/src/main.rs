@@ -6,6 +6,7 @@ mod config;
 mod model;
 mod serve;
 mod terminal;
+mod time;
 
 use std::process::ExitCode;
 

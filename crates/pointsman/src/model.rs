@@ -37,7 +37,7 @@ pub(crate) fn device(global: &Global, configured: DeviceChoice) -> Result<Device
 }
 
 /// The model that the command line names, else the configuration.
-fn source(global: &Global, config: &Config) -> Result<ModelSource> {
+pub(crate) fn source(global: &Global, config: &Config) -> Result<ModelSource> {
     match &global.model {
         Some(name) => name.parse().context("--model"),
         None => Ok(config.classifier.model.clone()),

@@ -67,6 +67,36 @@ fn check_answers_by_its_exit_code() {
 }
 
 #[test]
+fn in_mode_target_the_chance_of_success_decides() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let table = |quality: &str| {
+        format!(
+            "[policy]\nmode = \"target\"\nquality = {quality}\n[models]\n\
+             cheap = {{ use = \"openai/gpt-4o-mini\", price = {{ input = 0.15, output = 0.6 }} }}\n\
+             strong = {{ use = \"demo/own\", like = \"o3-mini\", price = {{ input = 1.1, output = 4.4 }} }}\n\
+             [route]\ndefault = \"strong\"\n"
+        )
+    };
+    let route = |quality: &str| {
+        std::fs::write(folder.path().join("pointsman.toml"), table(quality)).expect("written");
+        json_of(&pointsman(folder.path(), &["route", "--json", "What is 17 * 23 + 4?"]))["decision"].take()
+    };
+    let (any, most) = (route("0"), route("1"));
+    assert_eq!((&any["model"], &any["rule"]), (&json!("cheap"), &json!("target(0.00)")), "{any}");
+    assert_eq!(
+        (&most["model"], &most["reason"]["kind"]),
+        (&json!("strong"), &json!("below_quality")),
+        "{most}"
+    );
+    let said = |command: &[&str]| text(&pointsman(folder.path(), command).stdout);
+    let explanation = said(&["explain", "What is 17 * 23 + 4?"]);
+    assert!(explanation.contains("candidates") && explanation.contains("like o3-mini"), "{explanation}");
+    let (checked, routed) = (said(&["check"]), said(&["route", "What is 17 * 23 + 4?"]));
+    assert!(checked.contains("mode target") && checked.contains("1.00"), "{checked}");
+    assert!(routed.contains("target(1.00)") && routed.contains("chances"), "{routed}");
+}
+
+#[test]
 fn misuse_and_failure_exit_with_two() {
     let folder = tempfile::tempdir().expect("temporary folder");
     for (args, said) in [

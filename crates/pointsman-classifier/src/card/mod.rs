@@ -31,6 +31,8 @@ pub struct Card {
     pub encoder: EncoderConfig,
     /// How token representations become one.
     pub pooling: Pooling,
+    /// The pooled layers that the difficulty head reads, ascending, 0 for the embeddings; the last is the encoder's last.
+    pub difficulty_layers: Vec<usize>,
     /// The labels in the order of the task head, with their groups.
     pub vocabulary: Vocabulary,
     /// How the heads' outputs are read.

@@ -19,6 +19,8 @@ pub(super) struct Card {
     licence: String,
     window: usize,
     pooling: Pooling,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    difficulty_layers: Option<Vec<usize>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scripts: Vec<Script>,
     encoder: EncoderConfig,
@@ -57,6 +59,8 @@ impl From<&super::Card> for Card {
             licence: card.licence,
             window: card.window,
             pooling: card.pooling,
+            difficulty_layers: (card.difficulty_layers[..] != [card.encoder.layers])
+                .then_some(card.difficulty_layers),
             scripts: card.scripts,
             encoder: card.encoder,
             calibration: card.calibration,
@@ -73,6 +77,7 @@ impl Card {
     pub(super) fn resolve(self) -> Result<super::Card, CardError> {
         self.check_names()?;
         self.check_encoder()?;
+        self.check_layers()?;
         check_calibration(&self.calibration)?;
         let entries = self.labels.into_iter().map(|label| (label.name, label.group));
         let vocabulary = Vocabulary::with_groups(entries)
@@ -93,6 +98,7 @@ impl Card {
             window: self.window,
             encoder: self.encoder,
             pooling: self.pooling,
+            difficulty_layers: self.difficulty_layers.unwrap_or_else(|| vec![self.encoder.layers]),
             vocabulary,
             calibration: self.calibration,
             scripts: self.scripts,
@@ -154,6 +160,22 @@ impl Card {
             return Err(CardError::new("window", &message, &remedy));
         }
         Ok(())
+    }
+}
+
+impl Card {
+    fn check_layers(&self) -> Result<(), CardError> {
+        let Some(layers) = &self.difficulty_layers else { return Ok(()) };
+        let last = self.encoder.layers;
+        let ascending = layers.windows(2).all(|pair| pair[0] < pair[1]);
+        if ascending && layers.last() == Some(&last) {
+            return Ok(());
+        }
+        Err(CardError::new(
+            "difficulty_layers",
+            &format!("{layers:?} are not layers in ascending order that end with the last"),
+            &format!("choose from 0, the embeddings, to {last}, and end with {last}"),
+        ))
     }
 }
 

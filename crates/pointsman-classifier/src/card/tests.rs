@@ -22,6 +22,7 @@ fn card() -> Card {
             layer_norm_eps: 1e-12,
         },
         pooling: Pooling::Mean,
+        difficulty_layers: vec![0, 3, 6],
         vocabulary: Vocabulary::standard(),
         calibration: Calibration {
             temperature: 1.25,
@@ -78,7 +79,13 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
     let message = |replacements: &[(&str, &str)]| parse_with(replacements).expect_err("faulty").to_string();
     insta::assert_snapshot!(message(&[("window = 256", "window = 600")]), @"card.toml: `window`: 600 tokens; it must be at least 16 and at most the encoder's 512 positions");
     insta::assert_snapshot!(message(&[("heads = 12", "heads = 10")]), @"card.toml: `encoder.heads`: 10 heads do not share a width of 384 evenly; copy it from the backbone's config.json");
-    insta::assert_snapshot!(message(&[("layers = 6", "layers = 0")]), @"card.toml: `encoder.layers`: it is 0; copy it from the backbone's config.json");
+    for wrong in ["[3, 0, 6]", "[0, 3]", "[]", "[6, 7]"] {
+        assert!(
+            message(&[("difficulty_layers = [0, 3, 6]", &format!("difficulty_layers = {wrong}"))])
+                .contains("end with 6")
+        );
+    }
+    insta::assert_snapshot!(message(&[("\nlayers = 6", "\nlayers = 0")]), @"card.toml: `encoder.layers`: it is 0; copy it from the backbone's config.json");
     insta::assert_snapshot!(message(&[("temperature = 1.25", "temperature = 0.0")]), @"card.toml: `calibration.temperature`: 0 is out of range; it must be above 0");
     insta::assert_snapshot!(message(&[("residual_sd = 0.75", "residual_sd = nan")]), @"card.toml: `calibration.ability.residual_sd`: NaN is out of range; it must be above 0");
     insta::assert_snapshot!(message(&[("version = \"0.1.0\"", "version = \"\"")]), @"card.toml: `version`: it is empty; say what the model is");
@@ -89,7 +96,7 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |
         5 | windows = 256
           | ^^^^^^^
-        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`
+        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`
         "#);
     insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @r#"
         card.toml: TOML parse error at line 6, column 11
@@ -99,9 +106,9 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
         unknown variant `cls`, expected `mean`
         "#);
     insta::assert_snapshot!(message(&[("\"latin\"", "\"latn\"")]), @r#"
-        card.toml: TOML parse error at line 7, column 11
+        card.toml: TOML parse error at line 8, column 11
           |
-        7 | scripts = ["latn"]
+        8 | scripts = ["latn"]
           |           ^^^^^^^^
         `latn` is not a script, did you mean `latin`; use a Unicode script name in lower case, such as latin or cyrillic
         "#);

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 
 use super::Classifier;
 use crate::card::{Card, CardError, FileHash};
-use crate::model::{Model, TASK_HEAD};
+use crate::model::{DIFFICULTY_HEAD, Model, TASK_HEAD};
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
 use crate::weights::{self, WeightsError};
@@ -50,7 +50,8 @@ fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError>
 fn build(card: &Card, weights: &[u8], device: &Device) -> Result<Model, LoadError> {
     let tensors = weights::read(weights, device)?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    Model::new(&card.encoder, card.vocabulary.len(), &vb).map_err(|error| mismatch(card, error))
+    Model::new(&card.encoder, card.vocabulary.len(), &card.difficulty_layers, &vb)
+        .map_err(|error| mismatch(card, error))
 }
 
 /// Says which of the card's fields the weights contradict.
@@ -67,7 +68,20 @@ fn mismatch(card: &Card, error: Error) -> LoadError {
             if of_task_head && rows != card.vocabulary.len() {
                 return LoadError::LabelCount { labels: card.vocabulary.len(), rows };
             }
-            LoadError::Shape { tensor, expected: expected.dims().to_vec(), found: got.dims().to_vec() }
+            let of_difficulty_head =
+                tensor.strip_prefix(DIFFICULTY_HEAD).is_some_and(|rest| rest.starts_with('.'));
+            let (field, remedy) = if of_difficulty_head {
+                ("difficulty_layers", "name the layers that the head was trained on")
+            } else {
+                ("encoder", "copy the shape from the backbone's config.json")
+            };
+            LoadError::Shape {
+                field,
+                remedy,
+                tensor,
+                expected: expected.dims().to_vec(),
+                found: got.dims().to_vec(),
+            }
         }
         other => LoadError::Device(other),
     }
@@ -109,9 +123,13 @@ pub enum LoadError {
     },
     /// A tensor has another shape than the encoder that the card describes.
     #[error(
-        "card.toml: `encoder` asks for {expected:?} as the shape of `{tensor}`, but the weights have {found:?}; copy the shape from the backbone's config.json"
+        "card.toml: `{field}` asks for {expected:?} as the shape of `{tensor}`, but the weights have {found:?}; {remedy}"
     )]
     Shape {
+        /// The card's field at odds with the weights.
+        field: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
         /// The tensor.
         tensor: String,
         /// What the card asks for.

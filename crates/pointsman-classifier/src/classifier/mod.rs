@@ -39,10 +39,20 @@ struct Prepared {
     abstained: Option<AbstainReason>,
 }
 
-/// What the heads say of one prompt.
+/// What the model says of one prompt.
 struct Output {
+    pooled: Vec<f32>,
     task: Vec<f32>,
     ability: f32,
+}
+
+/// A prompt's labels, and what they were read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// As [`Classifier::classify`] gives them.
+    pub labels: Labels,
+    /// The pooled representation: (hidden). The heads are linear in it, so others can be fitted without the encoder.
+    pub embedding: Vec<f32>,
 }
 
 impl Classifier {
@@ -51,19 +61,28 @@ impl Classifier {
     /// # Errors
     /// When a text cannot be tokenised or the device fails; no input makes a sound model fail.
     pub fn classify(&self, prompts: &[Prompt]) -> Result<Vec<Labels>, ClassifyError> {
+        Ok(self.embed(prompts)?.into_iter().map(|prompt| prompt.labels).collect())
+    }
+
+    /// Labels each prompt, in order, and keeps the representation that its labels are read from.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub fn embed(&self, prompts: &[Prompt]) -> Result<Vec<Embedded>, ClassifyError> {
         let prepared: Vec<Prepared> = prompts
             .par_iter()
             .with_min_len(8)
             .map(|prompt| self.prepare(prompt))
             .collect::<Result<_, _>>()?;
-        let mut labels: Vec<Option<Labels>> = vec![None; prompts.len()];
+        let mut embedded: Vec<Option<Embedded>> = vec![None; prompts.len()];
         for batch in batches(&prepared) {
             let ids: Vec<TokenIds> = batch.iter().map(|at| prepared[*at].ids.clone()).collect();
             for (at, output) in batch.into_iter().zip(self.run(&ids)?) {
-                labels[at] = Some(self.interpret(&prepared[at], &output)?);
+                let labels = self.interpret(&prepared[at], &output)?;
+                embedded[at] = Some(Embedded { labels, embedding: output.pooled });
             }
         }
-        Ok(labels.into_iter().flatten().collect())
+        Ok(embedded.into_iter().flatten().collect())
     }
 
     fn prepare(&self, prompt: &Prompt) -> Result<Prepared, ClassifyError> {
@@ -73,10 +92,12 @@ impl Classifier {
     }
 
     fn run(&self, rows: &[TokenIds]) -> Result<Vec<Output>, ClassifyError> {
-        let logits = self.model.forward(&TokenBatch::new(rows, &self.device)?)?;
-        let task = logits.task.to_vec2()?;
-        let ability = logits.ability.to_vec1()?;
-        Ok(task.into_iter().zip(ability).map(|(task, ability)| Output { task, ability }).collect())
+        let pooled = self.model.embed(&TokenBatch::new(rows, &self.device)?)?;
+        let logits = self.model.heads(&pooled)?;
+        let (task, ability) = (logits.task.to_vec2()?, logits.ability.to_vec1()?);
+        let heads = task.into_iter().zip(ability);
+        let output = |(pooled, (task, ability))| Output { pooled, task, ability };
+        Ok(pooled.to_vec2()?.into_iter().zip(heads).map(output).collect())
     }
 
     fn interpret(&self, prompt: &Prepared, output: &Output) -> Result<Labels, ClassifyError> {
@@ -101,6 +122,7 @@ impl Classifier {
             task_scores,
             difficulty: placement.difficulty,
             ability: placement.ability,
+            ability_sd: placement.ability_sd,
             band: placement.band,
             band_confidence: placement.band_confidence,
             abstained: prompt.abstained.or(unsure),

@@ -25,13 +25,22 @@ impl Layers {
         Ok(Self { layers: (0..config.layers).map(layer).collect::<Result<_>>()?, heads: config.heads })
     }
 
-    /// (tokens, hidden), rows of these lengths end to end → (rows, hidden): the mean of each row's last layer.
-    pub(super) fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
+    /// what goes in: (rows, hidden) each, in ascending order.
+    pub(super) fn forward(&self, x: &Tensor, lengths: &[usize], wanted: &[usize]) -> Result<Vec<Tensor>> {
         let padding = Padding::new(lengths, x)?;
         let attention = Attention { padding: &padding, heads: self.heads };
-        let x = x.index_select(&padding.places, 0)?;
-        let x = self.layers.iter().try_fold(x, |x, layer| layer.forward(&x, attention))?;
-        padding.mean(&x)
+        let mut x = x.index_select(&padding.places, 0)?;
+        let mut pooled = Vec::with_capacity(wanted.len());
+        for depth in 0..=self.layers.len() {
+            if depth > 0 {
+                x = self.layers[depth - 1].forward(&x, attention)?;
+            }
+            if wanted.contains(&depth) {
+                pooled.push(padding.mean(&x)?);
+            }
+        }
+        Ok(pooled)
     }
 }
 

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
-use crate::ops::{Norm, mean_pool, sum_of_embeddings};
+use crate::ops::{Norm, sum_of_embeddings};
 
 /// Shape of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct EncoderConfig {
     pub layer_norm_eps: f64,
 }
 
-/// Embeddings and transformer layers, ending in the mean over each row's tokens.
+/// Embeddings and transformer layers, read as the mean over each row's tokens.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     words: Tensor,
@@ -79,20 +79,30 @@ impl Encoder {
         })
     }
 
-    /// The mean over each row's tokens of the last layer: (rows, hidden).
+    /// The mean over each row's tokens of each of `layers` (0 for the embeddings, `n` for what leaves the `n`-th layer), side
+    /// by side: (rows, layers · hidden).
     ///
     /// # Errors
-    /// When a row is longer than the encoder's positions or an id is outside the vocabulary.
-    pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
+    /// When a row is longer than the encoder's positions, an id is outside the vocabulary, or `layers` is empty, not
+    /// ascending or beyond the last.
+    pub fn forward(&self, batch: &TokenBatch, layers: &[usize]) -> Result<Tensor> {
         self.check(batch)?;
+        let ascending = layers.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || layers.last().is_none_or(|last| *last > self.config.layers) {
+            bail!("layers {layers:?} are not an ascending choice of 0 to {}", self.config.layers);
+        }
         let types =
             if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
         let tables = [&self.words, &self.positions, &self.types];
         let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
         let x = self.norm.forward(&embedded)?;
-        match &self.layers {
-            Layers::Fused(layers) => mean_pool(&layers.forward(&x, &batch.lengths)?, &batch.lengths),
-            Layers::Composed(layers) => layers.forward(&x, &batch.lengths),
+        let pooled = match &self.layers {
+            Layers::Fused(fused) => fused.forward(&x, &batch.lengths, layers)?,
+            Layers::Composed(composed) => composed.forward(&x, &batch.lengths, layers)?,
+        };
+        match &pooled[..] {
+            [one] => Ok(one.clone()),
+            several => Tensor::cat(several, 1),
         }
     }
 

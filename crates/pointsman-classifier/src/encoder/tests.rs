@@ -4,7 +4,6 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 
 use super::{EncoderConfig, composed, fused};
-use crate::ops::mean_pool;
 
 /// Widths that fill no panel or tile of the kernels.
 const CONFIG: EncoderConfig = EncoderConfig {
@@ -39,6 +38,14 @@ fn close(a: &Tensor, b: &Tensor, what: &str) {
     assert!(worst < 3e-5 * scale, "{what}: off by {worst} of {scale}");
 }
 
+/// The last layer.
+const LAST: &[usize] = &[CONFIG.layers];
+
+/// The pooled layers side by side.
+fn joined(pooled: candle_core::Result<Vec<Tensor>>) -> Tensor {
+    pooled.and_then(|pooled| Tensor::cat(&pooled, 1)).expect("pooled")
+}
+
 /// Weights of both versions.
 fn weights() -> VarMap {
     let map = VarMap::new();
@@ -58,12 +65,16 @@ fn fused_and_composed_layers_agree() {
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let (fused, composed) = (fused::Layers::new(&CONFIG, &vb), composed::Layers::new(&CONFIG, &vb));
     let (fused, composed) = (fused.expect("fused"), composed.expect("composed"));
-    for lengths in [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5]] {
+    let cases = [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5]]
+        .into_iter()
+        .flat_map(|lengths| [(lengths, LAST), (lengths, &[0, 1, 2][..])]);
+    for (lengths, wanted) in cases {
         let tokens = lengths.iter().sum();
         let x = Var::from_tensor(&numbers(&[tokens, CONFIG.hidden], 77)).expect("variable");
-        let of_fused = fused.forward(&x, lengths).and_then(|y| mean_pool(&y, lengths)).expect("fused");
-        let of_composed = composed.forward(&x, lengths).expect("composed");
-        close(&of_fused, &of_composed, &format!("{lengths:?}"));
+        let of_fused = joined(fused.forward(&x, lengths, wanted));
+        let of_composed = joined(composed.forward(&x, lengths, wanted));
+        assert_eq!(of_fused.dims(), [lengths.len(), wanted.len() * CONFIG.hidden]);
+        close(&of_fused, &of_composed, &format!("{lengths:?} {wanted:?}"));
 
         let factors = numbers(of_fused.dims(), 5);
         let gradients = |y: &Tensor| (y * &factors).and_then(|y| y.sum_all()?.backward()).expect("gradients");
@@ -87,7 +98,8 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
     let with_threads = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
         pool.install(|| {
-            let loss = layers.forward(&x, &lengths).and_then(|y| y.sqr()?.sum_all()).expect("loss");
+            let loss =
+                joined(layers.forward(&x, &lengths, LAST)).sqr().and_then(|y| y.sum_all()).expect("loss");
             let gradients = loss.backward().expect("gradients");
             let data = map.data().lock().expect("lock");
             let mut all: Vec<(String, Vec<f32>)> = data
@@ -109,8 +121,8 @@ fn the_gradient_can_be_taken_once() {
     let map = weights();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let layers = fused::Layers::new(&CONFIG, &vb).expect("layers");
-    let loss =
-        layers.forward(&numbers(&[4, CONFIG.hidden], 1), &[4]).and_then(|y| y.sum_all()).expect("loss");
+    let pooled = joined(layers.forward(&numbers(&[4, CONFIG.hidden], 1), &[4], LAST));
+    let loss = pooled.sum_all().expect("loss");
     loss.backward().expect("the first time");
     let error = loss.backward().expect_err("the second time").to_string();
     assert!(error.contains("can be taken once"), "{error}");
@@ -127,7 +139,7 @@ fn constants_give_what_variables_give() {
     let x = Var::from_tensor(&numbers(&[17, CONFIG.hidden], 9)).expect("variable");
     let [(y, dx), (same_y, same_dx)] = [variables, constants].map(|vb| {
         let y =
-            fused::Layers::new(&CONFIG, &vb).and_then(|layers| layers.forward(&x, &lengths)).expect("runs");
+            joined(fused::Layers::new(&CONFIG, &vb).and_then(|layers| layers.forward(&x, &lengths, LAST)));
         let gradients = y.sqr().and_then(|y| y.sum_all()?.backward()).expect("gradients");
         (flat(&y), flat(gradients.get(&x).expect("gradient of the input")))
     });

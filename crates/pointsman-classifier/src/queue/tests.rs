@@ -73,6 +73,7 @@ fn labels(tokens: usize) -> Labels {
         task_scores: vec![(task, 1.0)],
         difficulty: Difficulty::new(0.1),
         ability: Ability(-1.0),
+        ability_sd: 0.5,
         band: Band::Easy,
         band_confidence: 1.0,
         abstained: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use pointsman_classifier::{
     Calibration, Card, Classifier, Hub, HubEnvironment, ModelSource, Queue, QueueLimits, Script,
 };
@@ -75,6 +75,20 @@ fn a_batch_gives_each_prompt_the_labels_that_it_gets_alone() {
         assert_alike(&alone[0], labels);
     }
     assert!(classifier.classify(&[]).expect("classifies").is_empty());
+}
+
+#[test]
+fn labels_are_read_from_the_embedding() {
+    let classifier = classifier();
+    let calibration = &classifier.card().calibration;
+    let embedded = classifier.embed(&prompts()).expect("embeds");
+    for (prompt, labels) in embedded.iter().zip(classifier.classify(&prompts()).expect("classifies")) {
+        assert_eq!(prompt.labels, labels);
+        let width = classifier.model().width();
+        let pooled = Tensor::from_slice(&prompt.embedding, (1, width), &Device::Cpu).expect("a row");
+        let raw = classifier.model().heads(&pooled).expect("heads").ability.to_vec1::<f32>().expect("one")[0];
+        assert!((calibration.place(raw).ability.0 - labels.ability.0).abs() < 1e-5);
+    }
 }
 
 #[test]

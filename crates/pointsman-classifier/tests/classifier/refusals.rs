@@ -52,7 +52,12 @@ fn labels_that_the_head_does_not_have_are_refused() {
 
 #[test]
 fn another_architecture_is_refused() {
-    let encoder = |encoder: EncoderConfig| refusal(&tiny::files_with(Card { encoder, ..tiny::card() }));
+    let encoder = |encoder: EncoderConfig| {
+        let difficulty_layers = vec![0, encoder.layers];
+        refusal(&tiny::files_with(Card { encoder, difficulty_layers, ..tiny::card() }))
+    };
+    let last_only = tiny::files_with(Card { difficulty_layers: vec![2], ..tiny::card() });
+    insta::assert_snapshot!(refusal(&last_only), @"card.toml: `difficulty_layers` asks for [1, 32] as the shape of `difficulty.weight`, but the weights have [1, 64]; name the layers that the head was trained on");
     insta::assert_snapshot!(encoder(EncoderConfig { intermediate: 128, ..tiny::encoder() }), @"card.toml: `encoder` asks for [128, 32] as the shape of `encoder.layer.0.intermediate.dense.weight`, but the weights have [64, 32]; copy the shape from the backbone's config.json");
     insta::assert_snapshot!(encoder(EncoderConfig { layers: 3, ..tiny::encoder() }), @"card.toml: `encoder` asks for a tensor `encoder.layer.2.attention.self.query.weight`, which the weights do not have; the card describes another model, or the weights are incomplete");
     insta::assert_snapshot!(encoder(EncoderConfig { vocab: 50, ..tiny::encoder() }), @"card.toml: `encoder.vocab` is 50, but the tokenizer knows 1102 tokens; use the tokenizer that the model was trained with");
@@ -65,7 +70,7 @@ fn missing_and_misshapen_tensors_are_named() {
     insta::assert_snapshot!(refusal(&with_tensors(&tensors)), @"card.toml: `encoder` asks for a tensor `difficulty.bias`, which the weights do not have; the card describes another model, or the weights are incomplete");
     let wrong = Tensor::zeros((2, 32), candle_core::DType::F32, &Device::Cpu).expect("a tensor");
     tensors.insert("difficulty.bias".to_owned(), wrong);
-    insta::assert_snapshot!(refusal(&with_tensors(&tensors)), @"card.toml: `encoder` asks for [1] as the shape of `difficulty.bias`, but the weights have [2, 32]; copy the shape from the backbone's config.json");
+    insta::assert_snapshot!(refusal(&with_tensors(&tensors)), @"card.toml: `difficulty_layers` asks for [1] as the shape of `difficulty.bias`, but the weights have [2, 32]; name the layers that the head was trained on");
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(crate) fn encoder() -> EncoderConfig {
 pub(crate) fn tensors() -> Tensors {
     let variables = VarMap::new();
     let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    Model::new(&encoder(), Vocabulary::standard().len(), &vb)
+    Model::new(&encoder(), Vocabulary::standard().len(), &[0, 2], &vb)
         .expect("the variables have the shapes it asks for");
     let data = variables.data().lock().expect("not poisoned");
     data.iter()
@@ -114,6 +114,7 @@ pub(crate) fn card() -> Card {
         licence: "MIT".to_owned(),
         window: WINDOW,
         encoder: encoder(),
+        difficulty_layers: vec![0, 2],
         pooling: Pooling::Mean,
         vocabulary: Vocabulary::standard(),
         calibration: Calibration::default(),

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Aliases;
+use super::fitted::Fit;
 use super::items::trial_correlation;
 use super::labels::SourceTasks;
 use super::matrix::Matrix;
 use super::parameters::Parameters;
 use super::part::{Answer, answers};
 use super::quadrature::TrialWeight;
-use super::results::{Fit, results};
+use super::results::results;
 use super::runs::{Run, RunId, runs};
 use super::scale::Scale;
 use super::solve::{ROUGH, Solution, TOLERANCE, maximum};

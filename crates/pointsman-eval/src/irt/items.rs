@@ -36,9 +36,24 @@ pub(super) fn posteriors(
             theta.extend(models.map(|model| parameters.theta[model]));
             Evidence { prior, responses: &row.responses, theta: &theta, trials }.posterior(&mut information)
         });
-        BlockPosterior { items: items.collect(), information }
+        let items = items.collect();
+        fill_in_location(&mut information);
+        BlockPosterior { items, information }
     };
     blocks.into_par_iter().map(of_block).collect()
+}
+
+/// Fills in the row of `μ` from that of the abilities and of `α`: moving all abilities and `μ` together changes nothing, so
+/// that every row sums up to 0 over them. Errors of quadrature, which many items share, would otherwise outweigh the
+/// little that a few linking models tell about the place of a source.
+fn fill_in_location(information: &mut Triangle) {
+    let (mu, alpha) = (information.size() - 2, information.size() - 1);
+    for row in (0..mu).chain([alpha]) {
+        let sum: f64 = (0..mu).map(|model| information.get(row, model)).sum();
+        information.add(row, mu, -sum);
+    }
+    let sum: f64 = (0..mu).map(|model| information.get(model, mu)).sum();
+    information.add(mu, mu, -sum);
 }
 
 /// Intra-class correlation of several answers of a model to one item, 0 to 1: the `ρ` at which squared residuals of

@@ -59,7 +59,7 @@ pub(super) fn label_abilities(
     let mut abilities = LabelAbilities::new();
     for _ in 0..ROUNDS {
         let at = |theta: f64, answers: &Vec<Answer>| {
-            let found = ability(answers.iter(), Normal { mean: theta, variance });
+            let found = ability(&answers.iter(), Normal { mean: theta, variance });
             LabelAbility { theta: found.mean, se: found.variance.sqrt(), items: answers.len() }
         };
         abilities = by_label

@@ -36,7 +36,6 @@ impl Triangle {
     }
 
     /// The entry at `i`, `j`.
-    #[cfg(test)]
     pub(super) fn get(&self, i: usize, j: usize) -> f64 {
         self.values[i.max(j) * self.size + i.min(j)]
     }
@@ -69,9 +68,6 @@ impl Cholesky {
             }
             let pivot = own[row] - dot(&own[..row], &own[..row]);
             if !(pivot > least) {
-                if std::env::var("DBG").is_ok() {
-                    eprintln!("   pivot {row} of {size}: {pivot:.3e} diag {least:.3e}");
-                }
                 return None;
             }
             own[row] = pivot.sqrt();

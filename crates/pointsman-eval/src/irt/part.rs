@@ -58,7 +58,7 @@ pub(super) struct Normal {
 }
 
 /// The most probable ability under `prior`, with the variance that the curvature there gives.
-pub(super) fn ability<'a>(answers: impl Iterator<Item = &'a Answer> + Clone, prior: Normal) -> Normal {
+pub(super) fn ability<'a>(answers: &(impl Iterator<Item = &'a Answer> + Clone), prior: Normal) -> Normal {
     let mut theta = prior.mean;
     let mut curvature = 1.0 / prior.variance;
     for _ in 0..STEPS {

@@ -113,7 +113,7 @@ impl Nodes {
 
 impl Evidence<'_> {
     /// The posterior. The item's part of the observed information is added to `information`, whose places are those of
-    /// the block's models and then of `μ` and `α`.
+    /// the block's models and then of `μ`, which is left as it is, and `α`.
     pub(super) fn posterior(&self, information: &mut Triangle) -> ItemPosterior {
         let nodes = self.nodes();
         let posterior = self.summary(&nodes);
@@ -182,25 +182,27 @@ impl Evidence<'_> {
             let weight = self.trials.of(response.trials);
             weight * (response.score * mean_a - nodes.mean(|node| nodes.a[node] * chances[node]))
         };
+        let theta_score: Vec<f64> = self.responses.iter().zip(&nodes.chances).map(theta_score).collect();
         ItemPosterior {
             b: (block.mu + block.sigma * z, block.sigma * deviation(z, zz)),
             ln_a: (block.alpha + spread * t, spread * deviation(t, tt)),
-            theta_score: self.responses.iter().zip(&nodes.chances).map(theta_score).collect(),
-            block_score: [z / block.sigma, t / spread],
+            // Only the distance of the abilities from μ counts.
+            block_score: [-theta_score.iter().sum::<f64>(), t / spread],
+            theta_score,
             squares: [zz, tt],
             expected: nodes.chances.iter().map(|chances| nodes.mean(|node| chances[node])).collect(),
             log_likelihood: nodes.log_likelihood,
         }
     }
 
-    /// Observed information by Louis (1982): the expectation of the information that there would be if `b` and `a`
-    /// were known, less the covariance of the scores that there would be.
+    /// Observed information in the abilities and `α` by Louis (1982): the expectation of the information that there would
+    /// be if `b` and `a` were known, less the covariance of the scores that there would be. What belongs to `μ` follows
+    /// from these, see [`fill_in_location`](super::items).
     fn add_information(&self, nodes: &Nodes, posterior: &ItemPosterior, information: &mut Triangle) {
-        let Prior { block, spread } = self.prior;
-        let end = information.size() - 2;
-        information.add(end, end, block.sigma.powi(-2));
-        information.add(end + 1, end + 1, spread.powi(-2));
-        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 2);
+        let spread = self.prior.spread;
+        let alpha = information.size() - 1;
+        information.add(alpha, alpha, spread.powi(-2));
+        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 1);
         for (response, chances) in self.responses.iter().zip(&nodes.chances) {
             let weight = self.trials.of(response.trials);
             let of_node =
@@ -209,9 +211,8 @@ impl Evidence<'_> {
             let score = |node: usize| weight * nodes.a[node] * (response.score - chances[node]);
             scores.push((response.model, std::array::from_fn(score)));
         }
-        scores.push((end, nodes.z.map(|z| z / block.sigma)));
-        scores.push((end + 1, nodes.t.map(|t| t / spread)));
-        let means = posterior.theta_score.iter().chain(&posterior.block_score);
+        scores.push((alpha, nodes.t.map(|t| t / spread)));
+        let means = posterior.theta_score.iter().chain(&posterior.block_score[1..]);
         for ((_, score), mean) in scores.iter_mut().zip(means) {
             score
                 .iter_mut()
@@ -381,7 +382,8 @@ mod tests {
         let prior = Prior { block: BlockParameters { mu: 0.5, sigma: 1.5, alpha: 0.2 }, spread: 0.35 };
         let theta: Vec<f64> = (0..60).map(|model| f64::from(model) / 15.0 - 2.0).collect();
         let half = |model: usize| if theta[model] > 0.7 { 1.0 } else { 0.0 };
-        let cases: [(&str, usize, Box<dyn Fn(usize) -> (f64, u32)>); 5] = [
+        type Answers<'a> = Box<dyn Fn(usize) -> (f64, u32) + 'a>;
+        let cases: [(&str, usize, Answers<'_>); 5] = [
             ("many models", 60, Box::new(|model| (half(model), 1))),
             ("few models", 5, Box::new(|model| (half(model), 1))),
             ("all right", 40, Box::new(|_| (1.0, 1))),

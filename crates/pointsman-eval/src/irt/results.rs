@@ -1,18 +1,16 @@
-//! What a fit says, as types that are written to files.
+//! From the last round of a fit to what is told of it.
 
 use std::collections::BTreeMap;
 
 use pointsman_domain::{Ability, Difficulty, Task};
-use serde::{Deserialize, Serialize};
 
 use super::fit::{BrokenRun, Options, Round};
+use super::fitted::{BlockFit, Fit, ItemFit, LabelEstimate, LabelFit, ModelFit, SourceFit, Summary};
 use super::label_abilities::{LabelAbilities, label_abilities, labels_of_blocks};
-use super::links::{Component, Link, components, links};
+use super::links::{Link, components, links};
 use super::matrix::Block;
 use super::parameters::mean_and_sd;
 use super::quadrature::{ItemPosterior, sigmoid};
-use super::runs::{Run, RunId};
-use super::solve::Convergence;
 use crate::outcomes::Outcomes;
 
 /// Difficulties beyond this, where the published scale ends, are written as this.
@@ -23,184 +21,6 @@ const FLAT: f64 = 0.3;
 
 fn bounded(b: f64) -> f64 {
     b.clamp(-END_OF_SCALE, END_OF_SCALE)
-}
-
-/// The result of [`super::fit`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fit {
-    /// By canonical name.
-    pub models: Vec<ModelFit>,
-    /// By source, task and id.
-    #[serde(skip)]
-    pub items: Vec<ItemFit>,
-    /// Sources and their tasks, by name.
-    pub blocks: Vec<BlockFit>,
-    /// Sources, parts taken together, by name.
-    pub sources: Vec<SourceFit>,
-    /// Mean discriminations by task label and group.
-    pub labels: BTreeMap<Task, LabelFit>,
-    /// What each model did on each source that the fit is made of.
-    pub runs: Vec<Run>,
-    /// Broken runs, in the order in which they were found.
-    pub broken: Vec<BrokenRun>,
-    /// Runs that were left out on request.
-    pub excluded: Vec<RunId>,
-    /// Models that each two sources share.
-    pub links: Vec<Link>,
-    /// Parts that nothing links with one another, largest first. Each has a scale of its own.
-    pub components: Vec<Component>,
-    /// Figures of the fit as a whole.
-    pub summary: Summary,
-    /// How the fit came to its end.
-    pub convergence: Convergence,
-}
-
-/// A model's ability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelFit {
-    /// Canonical name.
-    pub name: String,
-    /// Its other spellings in the table of aliases.
-    pub aliases: Vec<String>,
-    /// The model that this is a mode of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode_of: Option<String>,
-    /// `θ`, in standard deviations of the reference pool.
-    pub ability: f64,
-    /// Standard error from the observed information, the links between sources included.
-    pub se: f64,
-    /// Outcomes.
-    pub items: usize,
-    /// Whether the scale is fixed by it and others.
-    pub in_pool: bool,
-    /// Which of [`Fit::components`] it belongs to.
-    pub component: usize,
-    /// Abilities by task label and group, drawn towards `ability`.
-    pub labels: BTreeMap<Task, LabelEstimate>,
-}
-
-/// An ability at one task label or group.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LabelEstimate {
-    /// `θ` there.
-    pub ability: f64,
-    /// Its standard error.
-    pub se: f64,
-    /// Outcomes.
-    pub items: usize,
-}
-
-/// An item's difficulty.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ItemFit {
-    /// Its source.
-    pub source: String,
-    /// Its id within the source.
-    pub id: String,
-    /// The source's own name of its task.
-    pub task: Option<String>,
-    /// Posterior mean of the difficulty, within ±8.
-    pub b: f64,
-    /// Posterior standard deviation of it.
-    pub b_se: f64,
-    /// Discrimination: `e` to the posterior mean of its logarithm.
-    pub a: f64,
-    /// Models that answered it.
-    pub models: usize,
-    /// Share of these that failed, each model counting once.
-    pub fail_rate: f64,
-    /// Share of the reference pool that would fail: mean of `σ(a (b − θ))` over the pool.
-    pub pool_fail_rate: f64,
-    /// The difficulty that `b` stands for on the published scale, which takes the discrimination to be 1.
-    pub difficulty: f64,
-}
-
-/// What the items of a source and task are like.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BlockFit {
-    /// Source, with its part.
-    pub source: String,
-    /// The source's own name of the task; empty where it has none.
-    pub task: String,
-    /// Our label for it.
-    pub label: Option<Task>,
-    /// Items.
-    pub items: usize,
-    /// Models.
-    pub models: usize,
-    /// Mean and standard deviation of the distribution of difficulties.
-    pub b: (f64, f64),
-    /// Median discrimination, `e^α`.
-    pub a: f64,
-    /// Standard error of `α = ln a`.
-    pub ln_a_se: f64,
-}
-
-/// What a source is like.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SourceFit {
-    /// Name, without a part.
-    pub source: String,
-    /// Items.
-    pub items: usize,
-    /// Models.
-    pub models: usize,
-    /// Outcomes.
-    pub outcomes: usize,
-    /// Median discrimination of its items.
-    pub a: f64,
-    /// Standard deviation of `ln a` among items of one block.
-    pub ln_a_sd: f64,
-    /// Mean and standard deviation of its items' difficulties.
-    pub b: (f64, f64),
-    /// Models that it shares with other sources.
-    pub linking_models: usize,
-    /// Standard error of the source's place on the scale from what is usual between sources: [`Summary::between_sources`]
-    /// divided by the root of `linking_models`; none without a link.
-    pub link_se: Option<f64>,
-}
-
-/// Items with one label.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LabelFit {
-    /// Geometric mean of their discriminations.
-    pub a: f64,
-    /// Items.
-    pub items: usize,
-}
-
-/// Figures of the fit as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Items.
-    pub items: usize,
-    /// Models, modes included.
-    pub models: usize,
-    /// Models of the reference pool, those of the largest component.
-    pub pool: usize,
-    /// Outcomes.
-    pub outcomes: usize,
-    /// Geometric mean of all discriminations.
-    pub a: f64,
-    /// Correlation of several answers of a model to one item.
-    pub trial_correlation: f64,
-    /// Usual standard deviation of a model's ability between one source and the others.
-    pub between_sources: f64,
-    /// Standard deviations of a model's abilities at groups and at task labels around its ability at large.
-    pub between_groups: f64,
-    /// The same for task labels.
-    pub between_labels: f64,
-    /// Items that every model solved.
-    pub all_right: usize,
-    /// Items that no model solved.
-    pub all_wrong: usize,
-    /// Items whose difficulty is at the end of the scale.
-    pub items_at_bounds: usize,
-    /// Models whose ability is beyond ±4.
-    pub models_at_bounds: usize,
-    /// Items of blocks with a discrimination below 0.3, whose outcomes hardly depend on ability: their difficulties say
-    /// little.
-    pub items_in_flat_blocks: usize,
 }
 
 /// Puts together what a round found.
@@ -215,7 +35,7 @@ pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, bro
     let blocks = blocks(round, &labels, &alpha_errors);
     let links = links(matrix);
     Fit {
-        models: models(options, round, &theta_errors, [of_labels, of_groups]),
+        models: models(options, round, &theta_errors, &[of_labels, of_groups]),
         sources: sources(round, &links),
         labels: label_fits(round, &labels),
         runs: round.runs.clone(),
@@ -230,7 +50,7 @@ pub(super) fn results(outcomes: &Outcomes, options: &Options, round: &Round, bro
     }
 }
 
-fn models(options: &Options, round: &Round, errors: &[f64], labels: [LabelAbilities; 2]) -> Vec<ModelFit> {
+fn models(options: &Options, round: &Round, errors: &[f64], labels: &[LabelAbilities; 2]) -> Vec<ModelFit> {
     let Round { matrix, scale, .. } = round;
     let counts = matrix.responses_by_model();
     let model = |(index, name): (usize, &String)| ModelFit {
@@ -273,6 +93,7 @@ fn items(outcomes: &Outcomes, round: &Round) -> Vec<ItemFit> {
                 fail_rate: 1.0 - row.responses.iter().map(|response| response.score).sum::<f64>() / count,
                 pool_fail_rate: fails.sum::<f64>() / pool.len() as f64,
                 difficulty: published_difficulty(b.0),
+                component: scale.component_of_block[index],
             });
         }
     }

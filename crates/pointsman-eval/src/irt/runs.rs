@@ -88,8 +88,8 @@ pub(super) fn runs(matrix: &Matrix, theta: &[f64], answers: &[Vec<Answer>]) -> (
                 continue;
             }
             let mean = |sum: f64| sum / items as f64;
-            let own = ability(here(), prior);
-            let elsewhere = rest().next().map(|_| ability(rest(), prior));
+            let own = ability(&here(), prior);
+            let elsewhere = rest().next().map(|_| ability(&rest(), prior));
             let run = Run {
                 id: RunId::new(name, source),
                 items,

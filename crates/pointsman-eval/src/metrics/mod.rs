@@ -5,11 +5,13 @@
 mod calibration;
 mod confusion;
 mod coverage;
+mod interval;
 mod proportion;
 
 pub use calibration::{Calibration, ReliabilityBin};
 pub use confusion::{ClassScore, Confusion};
 pub use coverage::{CoveragePoint, RiskCoverage};
+pub use interval::{Interval, resamples};
 pub use proportion::{Proportion, bootstrap, wilson};
 
 /// A prediction as the confidence metrics see it.

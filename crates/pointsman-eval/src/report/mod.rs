@@ -1,8 +1,10 @@
-//! A [`TaskReport`] as files and text: JSON for programs, CSV for each item, one HTML page and a screenful for people.
+//! Reports as files and text: JSON for programs, CSV for each item, one HTML page and a screenful for people.
 
 mod csv;
+mod difficulty;
 mod html;
 mod plot;
+mod routing;
 mod text;
 
 use std::fs;
@@ -15,7 +17,9 @@ use crate::dataset::Item;
 use crate::tasks::TaskReport;
 
 pub use csv::items_csv;
+pub use difficulty::{DifficultyRows, difficulty_page, write_difficulty};
 pub use html::page;
+pub use routing::{RoutingRows, routing_page, write_routing};
 
 /// Writes `report.json`, `items.csv` and `index.html` into `folder`, which is made if it is not there, and returns
 /// their paths.
@@ -28,12 +32,17 @@ pub fn write(
     items: &[Item],
     labels: &[Labels],
 ) -> io::Result<Vec<PathBuf>> {
-    fs::create_dir_all(folder)?;
     let files = [
         ("report.json", serde_json::to_string_pretty(report)? + "\n"),
         ("items.csv", items_csv(items, labels)),
         ("index.html", page(report)),
     ];
+    write_files(folder, files)
+}
+
+/// Writes files into `folder`, which is made if it is not there, and returns their paths.
+fn write_files(folder: &Path, files: [(&str, String); 3]) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
     files
         .into_iter()
         .map(|(name, content)| {

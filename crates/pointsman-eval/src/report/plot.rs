@@ -8,13 +8,13 @@ use plotters::prelude::*;
 
 use crate::metrics::{Calibration, CoveragePoint, RiskCoverage};
 
-type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-const INK: RGBColor = RGBColor(1, 0, 1);
-const LINE: RGBColor = RGBColor(2, 0, 2);
-const ACCENT: RGBColor = RGBColor(3, 0, 3);
-const CONTRAST: RGBColor = RGBColor(4, 0, 4);
+pub(super) const INK: RGBColor = RGBColor(1, 0, 1);
+pub(super) const LINE: RGBColor = RGBColor(2, 0, 2);
+pub(super) const ACCENT: RGBColor = RGBColor(3, 0, 3);
+pub(super) const CONTRAST: RGBColor = RGBColor(4, 0, 4);
 const VARIABLES: [(&str, &str); 4] = [
     ("#010001", "var(--muted)"),
     ("#020002", "var(--line)"),
@@ -30,7 +30,7 @@ fn themed(svg: String) -> String {
 }
 
 /// Draws with `draw` on an empty canvas; an empty string if that fails, which drawing into memory does not.
-fn svg(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
+pub(super) fn svg(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
     let mut svg = String::new();
     let drawn = {
         let canvas = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -42,16 +42,33 @@ fn svg(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
     themed(svg)
 }
 
+pub(super) type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+fn percent(value: &f64) -> String {
+    format!("{} %", (value * 1_000.0).round() / 10.0)
+}
+
 /// A chart with axes from `x` and `y`, in percent.
-fn axes<'a, 'b>(
+pub(super) fn axes<'a, 'b>(
     canvas: &'b Canvas<'a>,
     x: std::ops::Range<f64>,
     y: std::ops::Range<f64>,
     names: (&str, &str),
-) -> Result<
-    ChartContext<'b, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
-    Box<dyn std::error::Error>,
->
+) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>>
+where
+    'a: 'b,
+{
+    axes_of(canvas, x, y, names, &percent)
+}
+
+/// A chart with axes from `x`, written by `written`, and `y`, in percent.
+pub(super) fn axes_of<'a, 'b>(
+    canvas: &'b Canvas<'a>,
+    x: std::ops::Range<f64>,
+    y: std::ops::Range<f64>,
+    names: (&str, &str),
+    written: &dyn Fn(&f64) -> String,
+) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>>
 where
     'a: 'b,
 {
@@ -62,7 +79,6 @@ where
         .y_label_area_size(84)
         .build_cartesian_2d(x, y)?;
     let text = ("sans-serif", TEXT).into_font().color(&INK);
-    let percent = |value: &f64| format!("{} %", (value * 1_000.0).round() / 10.0);
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -72,7 +88,7 @@ where
         .axis_desc_style(text)
         .x_labels(6)
         .y_labels(6)
-        .x_label_formatter(&percent)
+        .x_label_formatter(&written)
         .y_label_formatter(&percent)
         .x_desc(names.0)
         .y_desc(names.1)

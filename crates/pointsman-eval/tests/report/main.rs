@@ -62,6 +62,7 @@ fn label(text: &str, standard: &Vocabulary) -> Labels {
         task_confidence: confidence,
         difficulty: Difficulty::new(0.3),
         ability: Difficulty::new(0.3).ability(),
+        ability_sd: 0.5,
         band: Band::Medium,
         band_confidence: 0.5,
         abstained: (confidence < 0.4).then_some(AbstainReason::LowConfidence),

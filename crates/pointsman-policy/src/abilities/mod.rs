@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use pointsman_domain::{Ability, Group, ModelId, ModelName, Task, nearest};
 
+use crate::config::Source;
 pub use file::AbilitiesError;
 
 /// The abilities of models, with what is needed to turn them into chances of success.
@@ -95,14 +96,15 @@ impl Estimate {
     ///
     /// `σ(a (θ − b) / √(1 + π a² s² / 8))` with `s² = b_sd² + se²`: the expectation of `σ(a (θ − b))` over the errors of
     /// ability and difficulty in the logistic–normal approximation (MacKay 1992, "The evidence framework applied to
-    /// classification networks", eq. 10). `a` is the `discrimination`.
+    /// classification networks", eq. 10). `a` is the `discrimination`. Where a number is none, of which nothing follows,
+    /// it is 0.5.
     #[must_use]
     pub fn success(&self, discrimination: f64, b: Ability, b_sd: f32) -> f64 {
         let a = discrimination;
         let variance = f64::from(b_sd).powi(2) + f64::from(self.se).powi(2);
         let distance = f64::from(self.ability.0) - f64::from(b.0);
         let logit = a * distance / (1.0 + std::f64::consts::PI / 8.0 * a * a * variance).sqrt();
-        1.0 / (1.0 + (-logit).exp())
+        if logit.is_nan() { 0.5 } else { 1.0 / (1.0 + (-logit).exp()) }
     }
 
     /// The same ability with a further, independent error of standard deviation `sd`.
@@ -111,7 +113,17 @@ impl Estimate {
     }
 }
 
+/// The file that is shipped with the program.
+const SHIPPED: &str = include_str!("../../abilities.toml");
+
 impl Abilities {
+    /// The abilities that are shipped with the program, fitted to public outcomes on the day of [`Abilities::date`].
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "a test reads the file")]
+    pub fn shipped() -> Self {
+        Self::parse(&Source::new("built-in abilities", SHIPPED)).expect("a test reads the file")
+    }
+
     /// The model called `name`, by its own name or an alias, whatever the case; with its own name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(&ModelName, &ModelAbility)> {

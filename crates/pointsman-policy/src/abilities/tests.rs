@@ -135,6 +135,14 @@ fn chances_are_those_of_the_formula() {
 }
 
 #[test]
+fn the_shipped_file_can_be_read_and_names_no_provider() {
+    let shipped = Abilities::shipped();
+    assert!(shipped.models.len() > 20 && shipped.find("gpt-4o-mini").is_some());
+    let names = || shipped.names();
+    assert!(names().all(|name| !name.contains('/')), "{:?}", names().find(|name| name.contains('/')));
+}
+
+#[test]
 fn the_approximation_is_near_the_expectation() {
     // E[σ(a (θ - b))] over b ~ N(1, 0.8²) by the midpoint rule on ±8 sd.
     let (estimate, steps) = (Estimate { ability: Ability(0.4), se: 0.0, items: 1 }, 20_000);
@@ -169,5 +177,11 @@ proptest! {
         prop_assert!((0.0..=1.0).contains(&at(low, b)));
         prop_assert!(at(low, b) <= at(low + gap, b));
         prop_assert!(at(low, b) >= at(low, b + gap));
+    }
+
+    #[test]
+    fn any_number_gives_a_chance(b in proptest::num::f32::ANY, sd in proptest::num::f32::ANY) {
+        let chance = Estimate { ability: Ability(0.0), se: 0.1, items: 1 }.success(1.0, Ability(b), sd);
+        prop_assert!((0.0..=1.0).contains(&chance));
     }
 }

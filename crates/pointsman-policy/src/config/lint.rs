@@ -13,7 +13,7 @@ use crate::table::Table;
 
 /// Checks a table that has no errors.
 pub(super) fn check(table: &Table, places: &Places, diagnostics: &mut Diagnostics) {
-    let matrix = table.matrix();
+    let matrix = table.matrix(0.0);
     let place = |rule: &str| places.rows.get(rule).cloned().unwrap_or_default();
     let key = |rule: &str| format!("{}.{rule}", places.section);
     for selector in table.rows().keys() {
@@ -29,7 +29,28 @@ pub(super) fn check(table: &Table, places: &Places, diagnostics: &mut Diagnostic
             .warning(place(&rule), key(&rule), message)
             .help("remove it, unless it is there for requests that none of those models can take");
     }
-    check_default(&matrix, place("default"), key("default"), diagnostics);
+    match table.target() {
+        Some(target) => {
+            check_target(&matrix, &target.rule().0, place("default"), key("default"), diagnostics);
+        }
+        None => check_default(&matrix, place("default"), key("default"), diagnostics),
+    }
+}
+
+fn check_target(
+    matrix: &Matrix,
+    rule: &str,
+    place: Range<usize>,
+    key: String,
+    diagnostics: &mut Diagnostics,
+) {
+    if !matrix.tasks.iter().flat_map(|row| &row.cells).any(|cell| cell.rule.0 == rule) {
+        let message =
+            format!("mode `target` decides nothing in table `{}`: rows are for every label", matrix.table);
+        diagnostics
+            .warning(place, key, message)
+            .help("remove the rows for which the chance of success should decide: a row comes before it");
+    }
 }
 
 /// The rows that decide where `selector` could.

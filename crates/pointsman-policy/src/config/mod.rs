@@ -9,11 +9,13 @@ mod lint;
 mod raw;
 mod resolve;
 mod source;
+mod targeting;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Help, Severity};
 pub use document::{Document, Entry, Section};
 pub use resolve::Known;
 pub use source::{Position, Source};
+pub use targeting::abilities_path;
 
 use crate::policy::Policy;
 

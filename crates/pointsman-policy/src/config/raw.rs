@@ -5,6 +5,7 @@ use std::ops::Range;
 use pointsman_domain::{TokenCount, Usd};
 use toml::Spanned;
 
+use super::targeting::RawTargeting;
 use super::{Diagnostics, Document, Entry, Section};
 use crate::model::{Capabilities, Price};
 
@@ -17,6 +18,8 @@ pub(super) struct RawPolicy {
     pub(super) tables: Vec<RawTable>,
     /// Whether there is a key `route`, be it a section or not.
     pub(super) has_route: bool,
+    /// `[policy]`.
+    pub(super) targeting: RawTargeting,
 }
 
 /// One entry of `[models]`.
@@ -31,6 +34,8 @@ pub(super) struct RawModel {
     pub(super) price: Option<Price>,
     pub(super) context: Option<TokenCount>,
     pub(super) capabilities: Capabilities,
+    /// A model of known ability that it is said to be like.
+    pub(super) like: Option<Spanned<String>>,
 }
 
 /// `[route]` or one of `[tables]`.
@@ -81,37 +86,11 @@ impl RawPolicy {
                         raw.tables.extend(RawTable::read(&table, name, diagnostics));
                     }
                 }
-                "policy" => read_mode(&entry, diagnostics),
+                "policy" => raw.targeting = RawTargeting::read(&entry, diagnostics),
                 _ => {}
             }
         }
         raw
-    }
-}
-
-/// Reads `[policy]`, whose only mode so far is the one that everything else here is about.
-fn read_mode(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
-    const KEYS: [&str; 1] = ["mode"];
-    let entries = entry.section(diagnostics).map(|section| section.entries()).unwrap_or_default();
-    let mode = entries.iter().find(|entry| entry.name() == "mode");
-    let mode_name = mode.and_then(|mode| mode.string(diagnostics)).map(Spanned::into_inner);
-    match (mode, mode_name.as_deref()) {
-        (Some(mode), Some("target")) => {
-            return diagnostics
-                .error(mode.value_span(), mode.path(), "this version has no mode `target`")
-                .help("use mode = \"table\", which takes the most specific row");
-        }
-        (Some(mode), Some(other)) if other != "table" => {
-            diagnostics.error(mode.value_span(), mode.path(), format!("unknown mode `{other}`")).suggest(
-                other,
-                ["table"],
-                "known modes",
-            );
-        }
-        _ => {}
-    }
-    for entry in entries.iter().filter(|entry| !KEYS.contains(&entry.name())) {
-        entry.unknown(&KEYS, diagnostics);
     }
 }
 
@@ -124,6 +103,7 @@ impl RawModel {
             price: None,
             context: None,
             capabilities: Capabilities::default(),
+            like: None,
         };
         match (entry.as_string(), entry.as_section()) {
             (Some(target), _) => model.target = Some(target),
@@ -134,7 +114,7 @@ impl RawModel {
     }
 
     fn read_details(&mut self, model: &Entry<'_>, section: &Section<'_>, diagnostics: &mut Diagnostics) {
-        const KEYS: [&str; 6] = ["use", "price", "context", "tools", "vision", "structured_output"];
+        const KEYS: [&str; 7] = ["use", "price", "context", "tools", "vision", "structured_output", "like"];
         let mut says_where = false;
         for entry in section.entries() {
             match entry.name() {
@@ -147,6 +127,7 @@ impl RawModel {
                 "tools" => self.capabilities.tools = entry.boolean(diagnostics),
                 "vision" => self.capabilities.vision = entry.boolean(diagnostics),
                 "structured_output" => self.capabilities.structured_output = entry.boolean(diagnostics),
+                "like" => self.like = entry.string(diagnostics),
                 _ => entry.unknown(&KEYS, diagnostics),
             }
         }

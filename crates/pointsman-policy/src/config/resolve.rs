@@ -8,7 +8,9 @@ use pointsman_domain::{Band, ModelId, ModelName, ProviderName, Task, Vocabulary}
 use toml::Spanned;
 
 use super::raw::{RawModel, RawPolicy, RawRow, RawTable};
+use super::targeting::{Targeting, all_candidates};
 use super::{Diagnostics, lint};
+use crate::abilities::Abilities;
 use crate::model::{Model, Models};
 use crate::policy::Policy;
 use crate::selector::{Selector, Subject};
@@ -21,6 +23,8 @@ pub struct Known {
     pub vocabulary: Arc<Vocabulary>,
     /// The providers that models may be at: those built in and those that the file sets up.
     pub providers: Vec<ProviderName>,
+    /// How able models are.
+    pub abilities: Arc<Abilities>,
 }
 
 /// Gives `raw` its meaning. `None` when a part of it has none, which has then been reported as an error.
@@ -36,6 +40,7 @@ pub(super) fn resolve(raw: &RawPolicy, known: &Known, diagnostics: &mut Diagnost
             .help("add [route] with at least: default = \"NAME\"");
     }
     let tables: Vec<_> = raw.tables.iter().filter_map(|table| resolver.table(table)).collect();
+    let tables = resolver.targeted(tables, raw);
     let models = std::mem::take(&mut resolver.models);
     let models: Models = models.into_iter().map(|(name, model)| (name, model.as_ref().clone())).collect();
     if diagnostics.has_errors() {
@@ -128,7 +133,8 @@ impl Resolver<'_> {
         let mut places = Places { section: raw.path.clone(), rows: BTreeMap::new() };
         for row in &raw.rows {
             let key = self.key(row);
-            let choices = self.choices(row);
+            let what = format!("row `{}`", row.key.get_ref());
+            let choices = row.models.as_ref().and_then(|names| self.choices(names, &row.path, &what));
             let Some(key) = key else { continue };
             if let Some(earlier) = places.rows.get(row.key.get_ref()) {
                 let line = self.diagnostics.source().position(earlier.start).line;
@@ -154,6 +160,37 @@ impl Resolver<'_> {
         }
         let vocabulary = Arc::clone(&self.known.vocabulary);
         Some((Table::new(raw.name.get_ref().clone(), vocabulary, rows, unsure, default?), places))
+    }
+
+    /// Gives each table what chooses in mode `target`, if that is the mode.
+    fn targeted(&mut self, tables: Vec<(Table, Places)>, raw: &RawPolicy) -> Vec<(Table, Places)> {
+        let known = self.known;
+        let mut targeting =
+            Targeting::new(&raw.targeting, &raw.models, known.abilities.as_ref(), self.diagnostics);
+        if !raw.targeting.on {
+            return tables;
+        }
+        let listed = raw.targeting.candidates.as_ref();
+        let listed = listed.and_then(|names| self.choices(names, "policy.candidates", "`candidates`"));
+        let declared: Vec<Choice> =
+            raw.models.iter().filter_map(|model| self.declared(model.name.get_ref())).collect();
+        let targeted = tables.into_iter().map(|(table, places)| {
+            let candidates = match &listed {
+                Some(listed) => listed.iter().cloned().collect(),
+                None => all_candidates(&declared, table.default()),
+            };
+            let place = places.rows.get("default").cloned().unwrap_or_default();
+            let target = targeting.target(&candidates, &place, self.diagnostics);
+            (table.with_target(target), places)
+        });
+        targeted.collect()
+    }
+
+    /// The model of `[models]` called `name`.
+    fn declared(&self, name: &str) -> Option<Choice> {
+        let name = ModelName::new(name);
+        let model = Arc::clone(self.models.get(&name)?);
+        Some(Choice { name, model })
     }
 
     /// Reads the left side of a row.
@@ -215,23 +252,22 @@ impl Resolver<'_> {
             .ok()
     }
 
-    /// Reads the right side of a row.
-    fn choices(&mut self, row: &RawRow) -> Option<Choices> {
-        let names = row.models.as_ref()?;
+    /// Reads the models that `what`, with the key `path`, names.
+    fn choices(&mut self, names: &Spanned<Vec<Spanned<String>>>, path: &str, what: &str) -> Option<Choices> {
         if names.get_ref().is_empty() {
             self.diagnostics
-                .error(names.span(), &row.path, format!("row `{}` names no model", row.key.get_ref()))
-                .help("name at least one, or remove the row");
+                .error(names.span(), path, format!("{what} names no model"))
+                .help("name at least one, or remove the line");
             return None;
         }
         let mut choices: Vec<Choice> = Vec::new();
         let mut complete = true;
         for name in names.get_ref() {
-            match self.choice(name, row) {
+            match self.choice(name, path) {
                 None => complete = false,
                 Some(again) if choices.iter().any(|earlier| earlier.name == again.name) => {
                     self.diagnostics
-                        .warning(name.span(), &row.path, format!("`{}` is listed twice", again.name))
+                        .warning(name.span(), path, format!("`{}` is listed twice", again.name))
                         .help("remove the second: a model that failed is not asked again");
                 }
                 Some(choice) => choices.push(choice),
@@ -240,8 +276,8 @@ impl Resolver<'_> {
         if complete { Choices::new(choices) } else { None }
     }
 
-    /// Finds a model that a row names, by the user's name or as `provider/model`.
-    fn choice(&mut self, written: &Spanned<String>, row: &RawRow) -> Option<Choice> {
+    /// Finds a model that the file names under the key `path`, by the user's name or as `provider/model`.
+    fn choice(&mut self, written: &Spanned<String>, path: &str) -> Option<Choice> {
         let name = ModelName::new(written.get_ref().as_str());
         if let Some(model) = self.models.get(&name) {
             return Some(Choice { model: Arc::clone(model), name });
@@ -250,13 +286,13 @@ impl Resolver<'_> {
             return None;
         }
         if name.as_str().contains('/') {
-            let model = Arc::new(Model::at(self.target(written, &row.path)?));
+            let model = Arc::new(Model::at(self.target(written, path)?));
             self.models.insert(name.clone(), Arc::clone(&model));
             return Some(Choice { name, model });
         }
         let names = self.models.keys().chain(&self.broken).map(ModelName::as_str);
         let message = format!("unknown model `{name}`");
-        self.diagnostics.error(written.span(), &row.path, message).suggest(name.as_str(), names, "models");
+        self.diagnostics.error(written.span(), path, message).suggest(name.as_str(), names, "models");
         None
     }
 }

@@ -5,18 +5,44 @@
 mod decisions;
 mod messages;
 mod precedence;
+mod target;
 mod views;
 
 use std::sync::Arc;
 
 use pointsman_domain::{AbstainReason, Band, Difficulty, Labels, ProviderName, Task, TokenCount, Vocabulary};
-use pointsman_policy::Policy;
 use pointsman_policy::config::{Diagnostic, Document, Known, Source};
+use pointsman_policy::{Abilities, Policy};
+
+/// Abilities of a weak, a middling and a strong model, and of `m0` to `m4`; of the strong one `code` is apart.
+const ABILITIES: &str = r#"
+version = "abilities/1"
+date = "2025-11-21"
+origin = "made up for tests"
+discrimination = { default = 1.5, chat = 1.0 }
+[models]
+weak-1 = { aliases = ["weak"], ability = -1.0, se = 0.1, items = 100 }
+middling = { ability = 0.5, se = 0.1, items = 100 }
+m0 = { ability = -1.5, se = 0.1, items = 100 }
+m1 = { ability = -0.5, se = 0.2, items = 100 }
+m2 = { ability = 0.5, se = 0.3, items = 100 }
+m3 = { ability = 1.5, se = 0.0, items = 100, labels = { math = { ability = -2.0, se = 0.1, items = 9 } } }
+[models.strong]
+ability = 2.0
+se = 0.2
+items = 100
+labels.code = { ability = 3.0, se = 0.2, items = 20 }
+"#;
 
 /// The standard labels and four providers.
 fn known() -> Known {
     let providers = ["openai", "anthropic", "bedrock", "demo"].map(ProviderName::new);
-    Known { vocabulary: Arc::new(Vocabulary::standard()), providers: providers.into() }
+    let abilities = Abilities::parse(&Source::new("abilities.toml", ABILITIES)).unwrap();
+    Known {
+        vocabulary: Arc::new(Vocabulary::standard()),
+        providers: providers.into(),
+        abilities: Arc::new(abilities),
+    }
 }
 
 fn read(text: &str) -> (Option<Policy>, Vec<Diagnostic>) {
@@ -65,6 +91,7 @@ fn labels(name: &str, band: Band) -> Labels {
         task_scores: vec![(task(name), 0.9), (task("reasoning"), 0.08)],
         difficulty,
         ability: difficulty.ability(),
+        ability_sd: 0.0,
         band,
         band_confidence: 0.8,
         abstained: None,

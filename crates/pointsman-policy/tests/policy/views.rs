@@ -11,13 +11,13 @@ fn explain(labels: &Labels, facts: RequestFacts, state: &State) -> Explanation {
 
 #[test]
 fn the_matrix_is_a_table_of_text() {
-    insta::assert_snapshot!(policy(DESIGN).auto().matrix());
+    insta::assert_snapshot!(policy(DESIGN).auto().matrix(0.0));
 }
 
 #[test]
 fn the_matrix_is_data() {
     let policy = policy("[route]\ndefault = \"demo/a\"\n\"chat.hard\" = [\"demo/b\", \"demo/a\"]\n");
-    let mut matrix = policy.auto().matrix();
+    let mut matrix = policy.auto().matrix(0.0);
     matrix.tasks.truncate(1);
     insta::assert_json_snapshot!(matrix);
 }

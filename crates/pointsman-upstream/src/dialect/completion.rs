@@ -45,17 +45,17 @@ pub(crate) enum StopReason {
     Paused,
 }
 
-/// Tokens of a request and its reply.
+/// Tokens of a request and its reply, as the provider counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// All that was read, cached or not.
-    pub(crate) input: u64,
+    pub input: u64,
     /// What of it came from the cache.
-    pub(crate) cache_read: Option<u64>,
+    pub cache_read: Option<u64>,
     /// What of it was written to the cache.
-    pub(crate) cache_write: Option<u64>,
+    pub cache_write: Option<u64>,
     /// All that was written, reasoning included.
-    pub(crate) output: u64,
+    pub output: u64,
     /// What of it was reasoning.
-    pub(crate) reasoning: Option<u64>,
+    pub reasoning: Option<u64>,
 }

@@ -15,6 +15,7 @@ mod lossy;
 pub(crate) mod openai_chat;
 pub(crate) mod sse;
 mod stream;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,11 @@ use serde_json::Value;
 use completion::Completion;
 use conversation::Conversation;
 
+pub use completion::Usage;
 pub use error::{ErrorReply, TranslationError};
 pub use lossy::Lossy;
 pub(crate) use stream::StreamTranslator;
+pub use usage::UsageReader;
 
 /// How clients and providers speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use pointsman_domain::Band;
 use pointsman_policy::config::{Diagnostic, Severity};
-use pointsman_policy::{Cell, Matrix, Policy, Table};
+use pointsman_policy::{Cell, Matrix, Policy};
 use serde_json::json;
 
 use super::Outcome;
@@ -14,9 +14,12 @@ use crate::terminal::{ASIDE, ERROR, GOOD, NAME, WARNING, styled};
 
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let (config, _) = Config::read(config::find(global.config.as_deref())?);
-    let vocabulary = model::card(global, &config)?.vocabulary;
-    let (policy, diagnostics) = config.check(&vocabulary);
-    let matrices: Vec<Matrix> = policy.iter().flat_map(Policy::tables).map(Table::matrix).collect();
+    let card = model::card(global, &config)?;
+    let (policy, diagnostics) = config.check(&card.vocabulary);
+    #[expect(clippy::cast_possible_truncation, reason = "abilities are f32")]
+    let ability_sd = card.calibration.ability.residual_sd as f32;
+    let tables = policy.iter().flat_map(Policy::tables);
+    let matrices: Vec<Matrix> = tables.map(|table| table.matrix(ability_sd)).collect();
     if global.json {
         let report = json!({
             "file": config.origin(), "ok": policy.is_some(), "diagnostics": diagnostics, "tables": matrices,
@@ -36,7 +39,7 @@ fn print(config: &Config, diagnostics: &[Diagnostic], matrices: &[Matrix]) {
         anstream::println!("{}\n{rest}", styled(style, first));
     }
     for matrix in matrices {
-        anstream::println!("{} {}", styled(NAME, &matrix.table), styled(ASIDE, "(dim: the default row)"));
+        anstream::println!("{} {}", styled(NAME, &matrix.table), styled(ASIDE, legend(config, matrix)));
         draw(matrix);
         anstream::println!();
     }
@@ -54,21 +57,33 @@ fn draw(matrix: &Matrix) {
         .tasks
         .iter()
         .flat_map(|row| &row.cells)
-        .map(|cell| cell.model.as_str().chars().count())
+        .map(|cell| matrix.answer(cell).chars().count())
         .chain(Band::ALL.map(|band| band.as_str().len()))
         .max()
         .unwrap_or(0);
     let bands: Vec<String> = Band::ALL.iter().map(|band| format!("{:width$}", band.as_str())).collect();
     anstream::println!("  {:first$}  {}", "", styled(ASIDE, bands.join("  ")));
     for row in &matrix.tasks {
-        let cells: Vec<String> = row.cells.iter().map(|cell| paint(cell, width)).collect();
+        let cells: Vec<String> = row.cells.iter().map(|cell| paint(matrix, cell, width)).collect();
         anstream::println!("  {:first$}  {}", row.task, cells.join("  "));
     }
-    anstream::println!("  {:first$}  {}", "unsure", paint(&matrix.unsure, width));
-    anstream::println!("  {:first$}  {}", "default", paint(&matrix.default, width));
+    anstream::println!("  {:first$}  {}", "unsure", paint(matrix, &matrix.unsure, width));
+    anstream::println!("  {:first$}  {}", "default", paint(matrix, &matrix.default, width));
 }
 
-fn paint(cell: &Cell, width: usize) -> String {
-    let text = format!("{:width$}", cell.model.as_str());
+/// What the cells of `matrix` say.
+fn legend(config: &Config, matrix: &Matrix) -> String {
+    match matrix.quality {
+        None => "(mode table; dim: the default row)".to_owned(),
+        Some(quality) => format!(
+            "(mode target: the cheapest whose chance reaches {quality:.2}, with its chance for a typical prompt, `!` where \
+             none does; abilities of {})",
+            config.abilities.date
+        ),
+    }
+}
+
+fn paint(matrix: &Matrix, cell: &Cell, width: usize) -> String {
+    let text = format!("{:width$}", matrix.answer(cell));
     if cell.is_default() { styled(ASIDE, text) } else { text }
 }

@@ -1,10 +1,14 @@
 //! What each command does, one file a command.
 
+mod calibrate;
 mod check;
 mod classify;
 mod data;
 mod eval;
 mod explain;
+mod record_file;
+mod records;
+mod replay;
 mod route;
 mod serve;
 mod train;
@@ -42,8 +46,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Serve(args) => serve::run(args, &cli.global),
         Command::Check => check::run(&cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
+        Command::Records(command) => records::run(command, &cli.global),
+        Command::Replay(args) => replay::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
-        Command::Eval(EvalCommand::Tasks(args)) => eval::tasks(args, &cli.global),
+        Command::Calibrate(args) => calibrate::run(args, &cli.global),
+        Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
+        Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
+        Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),
         Command::Data(command) => data::run(command, &cli.global),
     }
 }

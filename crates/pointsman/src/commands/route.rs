@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use pointsman_classifier::LabelsRow;
-use pointsman_domain::{Labels, Prompt, RequestFacts, TokenCount};
+use pointsman_domain::{Candidate, Labels, Prompt, RequestFacts, TokenCount};
 use pointsman_policy::{Explanation, State, UnixMicros};
 use serde_json::json;
 
@@ -65,6 +65,11 @@ pub(crate) fn run(args: &PromptArgs, global: &Global) -> Result<Outcome> {
         styled(NAME, &decision.rule),
         styled(ASIDE, format_args!("({})", decision.reason.as_str()))
     );
+    for (label, candidate) in ["chances"].into_iter().chain(std::iter::repeat("")).zip(&decision.candidates) {
+        let Candidate { model, success, cost } = candidate;
+        let cost = cost.map_or_else(|| "no price".to_owned(), |cost| cost.to_string());
+        anstream::println!("{label:11} {success:.2} {model} {}", styled(ASIDE, format_args!("({cost})")));
+    }
     if !decision.fallbacks.is_empty() {
         let names: Vec<&str> = decision.fallbacks.iter().map(pointsman_domain::ModelName::as_str).collect();
         anstream::println!("then        {}", names.join(", "));

@@ -3,21 +3,33 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use pointsman_classifier::Classifier;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::Outcome;
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
+use crate::serve::ClassifierId;
 use crate::{model, serve};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Outcome> {
     log();
     let config = Config::load(global.config.as_deref())?;
     let classifier = model::load(global, &config)?;
-    let vocabulary = classifier.vocabulary().clone();
-    serve::run(&config, Arc::new(classifier), &vocabulary, args.listen)?;
+    let (vocabulary, id) = (classifier.vocabulary().clone(), id(&classifier));
+    let labels = serve::Labels { labeller: Arc::new(classifier), vocabulary, id };
+    serve::run(&config, labels, args.listen)?;
     Ok(Outcome::Done)
+}
+
+/// What records call the classifier.
+fn id(classifier: &Classifier) -> ClassifierId {
+    let card = classifier.card();
+    ClassifierId {
+        name: format!("{} {}", card.name, card.version),
+        weights_hash: card.files.weights.to_string(),
+    }
 }
 
 /// Sends log lines to standard error, chosen by `RUST_LOG`.

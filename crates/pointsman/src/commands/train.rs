@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pointsman_classifier::{DeviceChoice, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
+use pointsman_train::difficulty::DifficultyItems;
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Rounding, Scores, Step, TrainError, Trained, Training, train};
 use serde_json::json;
@@ -41,7 +42,10 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
     }
     let checkpoints =
         args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
+    let items = recipe.difficulty.as_ref().map(|recipe| DifficultyItems::read(recipe, args.data.as_deref()));
+    let items = items.transpose()?;
     let training = Training {
+        difficulty: items.as_ref(),
         recipe: &recipe,
         backbone: &backbone,
         corpus: &corpus,
@@ -94,15 +98,21 @@ fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A bar in examples, with the running mean of the loss.
+/// A bar in examples, with the running mean of the loss; off a terminal, a line after every twentieth of the steps.
 struct Bar {
     bar: ProgressBar,
     loss: Option<f32>,
 }
 
+/// Lines that a run prints off a terminal.
+const LINES: usize = 20;
+
 impl Bar {
     fn new(recipe: &Recipe, rows: usize) -> Self {
-        Self { bar: terminal::progress(Some((rows * recipe.fit.epochs) as u64), "examples"), loss: None }
+        Self {
+            bar: terminal::progress(Some((rows * recipe.fit.epochs * recipe.fit.runs) as u64), "examples"),
+            loss: None,
+        }
     }
 }
 
@@ -110,8 +120,16 @@ impl Progress for Bar {
     fn step(&mut self, step: Step) {
         let loss = self.loss.map_or(step.loss, |loss| 0.95 * loss + 0.05 * step.loss);
         self.loss = Some(loss);
-        self.bar.set_message(format!("step {}/{} · loss {loss:.3}", step.step, step.steps));
-        self.bar.inc(step.examples as u64);
+        let Step { step: now, steps, examples, .. } = step;
+        self.bar.inc(examples as u64);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("step {now}/{steps} · loss {loss:.3}"));
+        } else if now * LINES / steps > (now - 1) * LINES / steps {
+            anstream::eprintln!(
+                "step {now} of {steps}, loss {loss:.3}, {:.0} s",
+                self.bar.elapsed().as_secs_f32()
+            );
+        }
     }
 
     fn note(&mut self, message: &str) {

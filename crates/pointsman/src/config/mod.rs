@@ -1,22 +1,24 @@
 //! `pointsman.toml`: found, read, checked.
 //!
-//! The sections `[server]`, `[classifier]` and `[providers]` are read here, those about routing by the policy crate, which
-//! needs to know the classifier's vocabulary and the providers first.
+//! The sections `[server]`, `[classifier]`, `[record]` and `[providers]` are read here, those about routing by the policy
+//! crate, which needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
+mod abilities;
 mod classifier;
 mod providers;
 mod reading;
+mod record;
 mod server;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
-use pointsman_policy::Policy;
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
+use pointsman_policy::{Abilities, Policy};
 use pointsman_upstream::Provider;
 
 pub(crate) use classifier::ClassifierConfig;
@@ -28,21 +30,30 @@ const FILE: &str = "pointsman.toml";
 /// What is read when there is no file.
 const BUILT_IN: &str = include_str!("../default.toml");
 
+/// What that is called.
+const BUILT_IN_NAME: &str = "built-in configuration";
+
 /// The sections that are read here.
-const OWN_SECTIONS: [&str; 3] = ["classifier", "providers", "server"];
+const OWN_SECTIONS: [&str; 4] = ["classifier", "providers", "record", "server"];
 
 /// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     source: Source,
+    /// The file that was read, if it was one.
+    file: Option<PathBuf>,
     /// What was found to be worth saying about the sections below.
     warnings: Diagnostics,
     /// `[server]`
     pub(crate) server: ServerConfig,
     /// `[classifier]`
     pub(crate) classifier: ClassifierConfig,
+    /// `[record]`; nothing is recorded without it.
+    pub(crate) record: Option<pointsman_record::Options>,
     /// `[providers]` and those that are built in.
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
+    /// How able models are, by `[policy]`.
+    pub(crate) abilities: Arc<Abilities>,
 }
 
 impl Config {
@@ -50,7 +61,19 @@ impl Config {
     ///
     /// Errors in the sections about routing are left to [`Config::policy`].
     pub(crate) fn load(path: Option<&Path>) -> Result<Self> {
-        let (config, diagnostics) = Self::read(find(path)?);
+        let source = find(path)?;
+        let file = (source.name() != BUILT_IN_NAME).then(|| path.unwrap_or(FILE.as_ref()).to_owned());
+        Ok(Self { file, ..Self::without_errors(source)? })
+    }
+
+    /// Reads `text`, which is that of the file at `path`, as [`Config::load`] does.
+    pub(crate) fn of_file(path: &Path, text: String) -> Result<Self> {
+        let source = Source::new(path.display().to_string(), text);
+        Ok(Self { file: Some(path.to_owned()), ..Self::without_errors(source)? })
+    }
+
+    fn without_errors(source: Source) -> Result<Self> {
+        let (config, diagnostics) = Self::read(source);
         if diagnostics.has_errors() {
             return Err(cannot_be_used(diagnostics));
         }
@@ -66,9 +89,22 @@ impl Config {
         document.check_sections(&sections, &mut diagnostics);
         let server = ServerConfig::read(&document, &mut diagnostics);
         let classifier = ClassifierConfig::read(&document, &mut diagnostics);
+        let record = record::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
-        let config = Self { warnings: diagnostics.clone(), source, server, classifier, providers };
+        let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
+        let warnings = diagnostics.clone();
+        let config = Self { warnings, source, file: None, server, classifier, record, providers, abilities };
         (config, diagnostics)
+    }
+
+    /// The file that was read; nothing for the built-in configuration.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &str {
+        self.source.text()
     }
 
     /// Where the configuration comes from, for people.
@@ -97,6 +133,7 @@ impl Config {
         let known = Known {
             vocabulary: Arc::new(vocabulary.clone()),
             providers: self.providers.keys().cloned().collect(),
+            abilities: Arc::clone(&self.abilities),
         };
         let (policy, found) = Policy::read(&document, &known);
         let mut diagnostics = self.warnings.clone();
@@ -111,7 +148,7 @@ pub(crate) fn find(path: Option<&Path>) -> Result<Source> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Source::new(path.display().to_string(), text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
-            Ok(Source::new("built-in configuration", BUILT_IN))
+            Ok(Source::new(BUILT_IN_NAME, BUILT_IN))
         }
         Err(error) => {
             Err(error).with_context(|| format!("{}: the configuration cannot be read", path.display()))

@@ -31,6 +31,11 @@ fn without_a_section_defaults_hold() {
     );
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8484");
     assert_eq!(config.server.body_limit_bytes, 10_485_760);
+    assert_eq!(config.record, None, "nothing is recorded unless asked");
+    let (config, diagnostics) = read("[record]\n");
+    assert_eq!(diagnostics, []);
+    let record = config.record.expect("asked");
+    assert_eq!((record.path.to_str(), record.prompts), (Some("pointsman-records.db"), Default::default()));
     assert_eq!(
         config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(),
         ["anthropic", "demo", "openai"]
@@ -51,6 +56,11 @@ fn every_key_is_read() {
         device = "cpu"
         timeout_ms = 20
         queue = 16
+        [record]
+        path = "log/decisions.db"
+        prompts = "redacted"
+        keep_days = 7
+        keep_mb = 50
         [providers.local]
         kind = "openai_compatible"
         base_url = "http://127.0.0.1:8000/v1"
@@ -84,6 +94,10 @@ fn every_key_is_read() {
             }
         )
     );
+    let retention = pointsman_record::Retention { days: 7, mebibytes: 50 };
+    let prompts = pointsman_record::PromptPolicy::Redacted;
+    let expected = pointsman_record::Options { path: "log/decisions.db".into(), prompts, retention };
+    assert_eq!(config.record, Some(expected));
     insta::assert_debug_snapshot!(config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>());
     let Provider::OpenAi(openai) = &config.providers[&ProviderName::new("openai")] else {
         panic!("openai is set up");
@@ -93,7 +107,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn faults_of_the_server_and_the_classifier_are_named() {
+fn faults_of_the_server_the_classifier_and_records_are_named() {
     insta::assert_snapshot!(said(
         r#"
 [sever]
@@ -106,6 +120,10 @@ drain_timeout_ms = "30s"
 device = "abacus"
 timeout_ms = 0
 queue = -1
+[record]
+prompt = "full"
+prompts = "all"
+keep_days = 0
 "#
     ));
 }
@@ -184,4 +202,32 @@ fn files_that_are_not_there_or_wrong_are_errors_with_their_name() {
     let config = Config::load(Some(&path)).expect("routing is read later");
     let error = format!("{:#}", config.policy(&Vocabulary::standard()).expect_err("wrong"));
     assert!(error.contains("bad.toml:2:8"), "{error}");
+}
+
+#[test]
+fn abilities_are_read_beside_the_file_or_as_shipped() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let read = |named: &str| {
+        let source = Source::new(
+            folder.path().join("pointsman.toml").display().to_string(),
+            format!("[policy]\nmode = \"target\"\nabilities = \"{named}\"\n"),
+        );
+        let (config, diagnostics) = Config::read(source);
+        let said: Vec<String> = diagnostics
+            .into_sorted()
+            .iter()
+            .map(|found| format!("{}:{}", found.line, found.message))
+            .collect();
+        (config.abilities, said.join("\n"))
+    };
+    let own = Abilities { date: "2000-01-01".to_owned(), ..Abilities::shipped() };
+    std::fs::write(folder.path().join("own.toml"), own.to_toml()).expect("written");
+    let (abilities, said) = read("own.toml");
+    assert_eq!((abilities.as_ref(), said.as_str()), (&own, ""));
+    let (abilities, said) = read("none.toml");
+    assert_eq!(*abilities, Abilities::shipped());
+    assert!(said.starts_with("3:") && said.contains("none.toml cannot be read"), "{said}");
+    std::fs::write(folder.path().join("bad.toml"), "version = 1\n").expect("written");
+    let (_, said) = read("bad.toml");
+    assert!(said.starts_with("3:") && said.contains("bad.toml:1:11: error"), "{said}");
 }

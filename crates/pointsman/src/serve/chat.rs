@@ -15,8 +15,10 @@ use pointsman_upstream::{Call, Dialect, MessagesRequest, RequestBody, RequestErr
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::forward::{first_answer, pass_on};
+use super::live::Live;
+use super::record_reply::Trail;
 use super::request_id::RequestId;
-use super::routing::route;
+use super::routing::{Arrival, route};
 use super::sidecar::Sidecar;
 use super::{body, clock};
 
@@ -39,10 +41,15 @@ pub(super) async fn answer(
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
+    let arrival = Arrival::now(match dialect {
+        Dialect::OpenAiChat => "/v1/chat/completions",
+        Dialect::Anthropic => "/v1/messages",
+    });
     let call = call(dialect, request_id, headers, &body);
-    match destination::find(body.model(), &sidecar.policy, &sidecar.upstream)? {
-        Destination::Model(target) => direct(sidecar, target, call).await,
-        Destination::Table(table) => routed(sidecar, table, call).await,
+    let live = sidecar.live();
+    match destination::find(body.model(), &live.policy, &live.upstream)? {
+        Destination::Model(target) => direct(sidecar, &live, target, call).await,
+        Destination::Table(table) => routed(sidecar, &live, table, call, &arrival).await,
     }
 }
 
@@ -66,17 +73,33 @@ pub(super) fn read(call: &Call<'_>) -> Result<(Prompt, RequestFacts), RequestErr
     }
 }
 
-async fn direct(sidecar: &Arc<Sidecar>, target: ModelId, call: Call<'_>) -> Result<Response, ApiError> {
+async fn direct(
+    sidecar: &Arc<Sidecar>,
+    live: &Live,
+    target: ModelId,
+    call: Call<'_>,
+) -> Result<Response, ApiError> {
     let candidates = vec![(ModelName::new(target.to_string()), target)];
-    let answer = first_answer(sidecar, candidates, call).await?;
+    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut Vec::new()).await?;
     Ok(pass_on(sidecar, answer.reply, HeaderMap::new()))
 }
 
-async fn routed(sidecar: &Arc<Sidecar>, table: &Table, call: Call<'_>) -> Result<Response, ApiError> {
+async fn routed(
+    sidecar: &Arc<Sidecar>,
+    live: &Live,
+    table: &Table,
+    call: Call<'_>,
+    arrival: &Arrival,
+) -> Result<Response, ApiError> {
     let (prompt, facts) = read(&call)?;
-    let routed = route(sidecar, table, prompt, facts).await;
+    let routed = route(sidecar, table, prompt, facts, arrival).await;
+    let mut trail = Trail::of(sidecar, &routed, arrival);
     let about = routed.summary();
-    let answer = first_answer(sidecar, routed.candidates(sidecar), Call { about: &about, ..call }).await?;
+    let (candidates, call) = (routed.candidates(&live.policy), Call { about: &about, ..call });
+    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut trail.attempts).await;
+    let answer = answer.inspect_err(|_| trail.failed())?;
     let decision = routed.headers((&answer.by.0, &answer.by.1), &answer.failed);
-    Ok(pass_on(sidecar, answer.reply, decision))
+    let price = live.policy.models().get(&answer.by.0).and_then(|model| model.price);
+    let reply = trail.follow(answer.reply, call.dialect, answer.called, price);
+    Ok(pass_on(sidecar, reply, decision))
 }

@@ -8,9 +8,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use pointsman_domain::{ModelId, ModelName};
-use pointsman_upstream::{Call, Reply, Side, UpstreamError};
+use pointsman_record::Attempt;
+use pointsman_upstream::{Call, Client, Reply, Side, UpstreamError};
 use tokio::time::Instant;
 
+use super::record::micros;
 use super::sidecar::Sidecar;
 
 /// A reply, and who gave it after whom.
@@ -19,16 +21,20 @@ pub(super) struct Answer {
     pub(super) reply: Reply,
     /// Who answered.
     pub(super) by: (ModelName, ModelId),
+    /// When it was asked.
+    pub(super) called: Instant,
     /// Who was asked before and failed.
     pub(super) failed: Vec<ModelName>,
 }
 
 /// Asks `candidates` in order. One that cannot be reached, hangs up before its reply begins or answers with a status
-/// from 500 makes way for the next; what the last one does is the answer.
+/// from 500 makes way for the next; what the last one does is the answer. Each call is noted in `attempts`.
 pub(super) async fn first_answer(
     sidecar: &Sidecar,
+    upstream: &Client,
     candidates: Vec<(ModelName, ModelId)>,
     call: Call<'_>,
+    attempts: &mut Vec<Attempt>,
 ) -> Result<Answer, UpstreamError> {
     let mut candidates = candidates.into_iter().peekable();
     let mut failed = Vec::new();
@@ -36,13 +42,15 @@ pub(super) async fn first_answer(
         let Some((name, target)) = candidates.next() else {
             unreachable!("every decision has a model, and the last one returns");
         };
-        let outcome = ask(sidecar, &target, call).await;
+        let called = Instant::now();
+        let outcome = ask(sidecar, upstream, &target, call).await;
+        attempts.push(attempt(&name, &target, &outcome, called));
         let next = candidates.peek().map(|(name, _)| name);
         match (outcome, next) {
             (Ok(reply), Some(next)) if reply.status.is_server_error() => {
                 go_on(sidecar, &name, next, reply.status.as_str());
             }
-            (Ok(reply), _) => return Ok(Answer { reply, by: (name, target), failed }),
+            (Ok(reply), _) => return Ok(Answer { reply, by: (name, target), called, failed }),
             (Err(error), Some(next)) if error.kind().retryable() => {
                 go_on(sidecar, &name, next, error.kind().as_str());
             }
@@ -57,9 +65,30 @@ fn go_on(sidecar: &Sidecar, from: &ModelName, to: &ModelName, cause: &str) {
     sidecar.metrics.fell_back(from.as_str(), to.as_str());
 }
 
-async fn ask(sidecar: &Sidecar, target: &ModelId, call: Call<'_>) -> Result<Reply, UpstreamError> {
+/// A call as it is recorded.
+fn attempt(
+    model: &ModelName,
+    target: &ModelId,
+    outcome: &Result<Reply, UpstreamError>,
+    called: Instant,
+) -> Attempt {
+    Attempt {
+        model: model.clone(),
+        target: target.clone(),
+        status: outcome.as_ref().ok().map(|reply| reply.status.as_u16()),
+        error: outcome.as_ref().err().map(|error| error.kind().as_str().into()),
+        head_us: micros(called.elapsed()),
+    }
+}
+
+async fn ask(
+    sidecar: &Sidecar,
+    upstream: &Client,
+    target: &ModelId,
+    call: Call<'_>,
+) -> Result<Reply, UpstreamError> {
     let start = Instant::now();
-    let outcome = sidecar.upstream.chat(target, call).await;
+    let outcome = upstream.chat(target, call).await;
     let provider = target.provider();
     match &outcome {
         Ok(reply) => {

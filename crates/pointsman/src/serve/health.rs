@@ -27,5 +27,8 @@ pub(super) async fn metrics(
     State(sidecar): State<Arc<Sidecar>>,
 ) -> ([(HeaderName, &'static str); 1], String) {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, content_type)], sidecar.metrics.encode(sidecar.labelling.waiting()))
+    (
+        [(CONTENT_TYPE, content_type)],
+        sidecar.metrics.encode(sidecar.labelling.waiting(), sidecar.recording.counts().unwrap_or_default()),
+    )
 }

@@ -72,6 +72,7 @@ fn unavailable(vocabulary: &Vocabulary) -> Labels {
         task_scores: vocabulary.tasks().map(|task| (task.clone(), each)).collect(),
         difficulty,
         ability: difficulty.ability(),
+        ability_sd: 1.0,
         band: difficulty.band(),
         band_confidence: 0.25,
         abstained: Some(AbstainReason::Unavailable),

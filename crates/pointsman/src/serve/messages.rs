@@ -16,7 +16,7 @@ use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::forward::pass_on;
 use super::request_id::RequestId;
-use super::routing::route;
+use super::routing::{Arrival, route};
 use super::sidecar::Sidecar;
 
 /// How Anthropic's clients look for the id of a request.
@@ -52,18 +52,20 @@ async fn count(
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
+    let arrival = Arrival::now("/v1/messages/count_tokens");
     let call = call(Dialect::Anthropic, request_id, headers, &body);
     let (prompt, facts) = read(&call)?;
+    let live = sidecar.live();
     let input_tokens = facts.input_tokens.0;
-    let (target, decision) = match destination::find(body.model(), &sidecar.policy, &sidecar.upstream)? {
+    let (target, decision) = match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => (target, HeaderMap::new()),
         Destination::Table(table) => {
-            let routed = route(sidecar, table, prompt, facts).await;
+            let routed = route(sidecar, table, prompt, facts, &arrival).await;
             let decision = &routed.decision;
             (decision.target.clone(), routed.headers((&decision.model, &decision.target), &[]))
         }
     };
-    if let Some(reply) = sidecar.upstream.count_tokens(&target, call).await {
+    if let Some(reply) = live.upstream.count_tokens(&target, call).await {
         return Ok(pass_on(sidecar, reply?, decision));
     }
     let estimated = [(ESTIMATED, HeaderValue::from_static("input_tokens"))];

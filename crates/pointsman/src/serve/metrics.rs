@@ -1,14 +1,19 @@
 //! What is counted, for Prometheus.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pointsman_domain::{AbstainReason, Decision, Labels, ProviderName};
+use pointsman_policy::UnixMicros;
+use pointsman_record::Counts;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::clock::unix_s;
 
 /// Upper ends of the buckets for classifying, in seconds.
 const CLASSIFY_BUCKETS_S: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -29,6 +34,11 @@ pub(super) struct Metrics {
     upstream_seconds: Family<ProviderLabels, Histogram>,
     in_flight: Gauge,
     classify_waiting: Gauge<i64>,
+    records: Counter,
+    record_drops: Family<DropLabels, Counter>,
+    record_failures: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+    reload_seconds: Gauge<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +76,16 @@ struct UpstreamErrorLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DropLabels {
+    part: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ProviderLabels {
     provider: String,
 }
@@ -83,6 +103,11 @@ impl Metrics {
             upstream_seconds: Family::new_with_constructor(|| Histogram::new(UPSTREAM_BUCKETS_S)),
             in_flight: Gauge::default(),
             classify_waiting: Gauge::default(),
+            records: Counter::default(),
+            record_drops: Family::default(),
+            record_failures: Counter::default(),
+            reloads: Family::default(),
+            reload_seconds: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -117,6 +142,37 @@ impl Metrics {
             "Prompts that wait to be labelled",
             self.classify_waiting.clone(),
         );
+        registry.register("records", "Decisions that were recorded", self.records.clone());
+        registry.register(
+            "record_drops",
+            "Decisions, and answers to them, that found no room on the way to the file",
+            self.record_drops.clone(),
+        );
+        registry.register(
+            "record_failures",
+            "Failed attempts to write records to the file; they are repeated",
+            self.record_failures.clone(),
+        );
+        registry.register(
+            "config_reloads",
+            "Times that the changed configuration was used, or refused and the last good one kept",
+            self.reloads.clone(),
+        );
+        registry.register_with_unit(
+            "config_reload_timestamp",
+            "When the configuration was last read again and used, since 1970; 0 if it was not",
+            Unit::Seconds,
+            self.reload_seconds.clone(),
+        );
+    }
+
+    /// The configuration was read again, or refused.
+    pub(super) fn reloaded(&self, used: bool, at: UnixMicros) {
+        let outcome = if used { "used" } else { "refused" };
+        self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
+        if used {
+            self.reload_seconds.set(i64::try_from(unix_s(at)).unwrap_or(i64::MAX));
+        }
     }
 
     /// A request got its head. `endpoint` is the path as the router knows it.
@@ -169,8 +225,15 @@ impl Metrics {
         self.upstream_errors.get_or_create(&labels).inc();
     }
 
-    /// Everything, in the OpenMetrics text format.
-    pub(super) fn encode(&self, classify_waiting: usize) -> String {
+    /// Everything, in the OpenMetrics text format, with what others count.
+    pub(super) fn encode(&self, classify_waiting: usize, records: Counts) -> String {
+        let dropped = |part, count| {
+            self.record_drops.get_or_create(&DropLabels { part }).inner().store(count, Ordering::Relaxed);
+        };
+        dropped("decision", records.dropped_decisions);
+        dropped("answer", records.dropped_answers);
+        self.records.inner().store(records.written, Ordering::Relaxed);
+        self.record_failures.inner().store(records.failed_commits, Ordering::Relaxed);
         self.classify_waiting.set(i64::try_from(classify_waiting).unwrap_or(i64::MAX));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)

@@ -8,14 +8,19 @@ mod classify;
 mod clock;
 mod destination;
 mod error;
+mod feedback;
 mod forward;
 mod health;
 mod input;
 mod labelling;
+mod live;
 mod messages;
 mod metrics;
 mod models;
 mod observe;
+mod record;
+mod record_reply;
+mod reload;
 mod request_id;
 mod route;
 mod routing;
@@ -38,39 +43,57 @@ use pointsman_upstream::{Client, ClientOptions};
 use tokio::net::TcpListener;
 
 use self::error::ApiError;
+use self::live::Live;
+pub(crate) use self::record::ClassifierId;
+use self::record::Recording;
+use self::reload::Reloader;
 use self::sidecar::Sidecar;
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 
-/// Runs the sidecar on `listen`, or where the configuration says, until the process is told to end.
-///
-/// `labeller` labels with the tasks of `vocabulary`. Once it listens, it says so on standard error, with the port.
-pub(crate) fn run(
-    config: &Config,
-    labeller: Arc<dyn Labeller>,
-    vocabulary: &Vocabulary,
-    listen: Option<SocketAddr>,
-) -> Result<()> {
-    let (policy, findings) = config.policy(vocabulary)?;
+/// What labels prompts.
+pub(crate) struct Labels {
+    pub(crate) labeller: Arc<dyn Labeller>,
+    /// The tasks that it labels with.
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) id: ClassifierId,
+}
+
+/// Runs the sidecar on `listen`, or where the configuration says, until the process is told to end. Once it listens, it
+/// says so on standard error, with the port.
+pub(crate) fn run(config: &Config, labels: Labels, listen: Option<SocketAddr>) -> Result<()> {
+    let (policy, findings) = config.policy(&labels.vocabulary)?;
     for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
         anstream::eprintln!("{finding:#}");
     }
-    let sidecar = Arc::new(sidecar(config, policy, labeller)?);
+    let sidecar = Arc::new(sidecar(config, policy, labels.labeller, labels.id)?);
     let listen = listen.unwrap_or(config.server.listen);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(Arc::clone(&sidecar), config, listen));
+    let reloader = Reloader::new(Arc::clone(&sidecar), config, labels.vocabulary);
+    let outcome = runtime.block_on(serve(Arc::clone(&sidecar), config, reloader, listen));
     runtime.shutdown_background();
+    sidecar.recording.finish();
     // The classifier's threads are waited for here, where nothing else waits for this thread.
     drop(sidecar);
     outcome
 }
 
-fn sidecar(config: &Config, policy: Policy, labeller: Arc<dyn Labeller>) -> Result<Sidecar> {
+fn sidecar(
+    config: &Config,
+    policy: Policy,
+    labeller: Arc<dyn Labeller>,
+    classifier: ClassifierId,
+) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
     let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
-    let options =
-        ClientOptions { connect_timeout: config.server.connect_timeout, ..ClientOptions::default() };
-    let upstream = Client::new(config.providers.clone(), environment, options)?;
-    Ok(Sidecar::new(config, policy, queue, upstream))
+    let live = Live { policy, upstream: Arc::new(upstream(config, &config.server)?) };
+    let recording = Recording::start(config.record.clone(), classifier)?;
+    Ok(Sidecar::new(config, live, queue, recording))
+}
+
+/// A client of the providers that `config` names.
+fn upstream(config: &Config, server: &ServerConfig) -> Result<Client> {
+    let options = ClientOptions { connect_timeout: server.connect_timeout, ..ClientOptions::default() };
+    Ok(Client::new(config.providers.clone(), environment, options)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
@@ -78,12 +101,20 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-async fn serve(sidecar: Arc<Sidecar>, config: &Config, listen: SocketAddr) -> Result<()> {
+async fn serve(
+    sidecar: Arc<Sidecar>,
+    config: &Config,
+    reloader: Option<Reloader>,
+    listen: SocketAddr,
+) -> Result<()> {
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     announce(&sidecar, config, address);
     let stops = stop::signals().context("signals cannot be listened for")?;
+    if let Some(reloader) = reloader {
+        tokio::spawn(reloader.run(reload::hangups().context("signals cannot be listened for")?));
+    }
     let app = app(Arc::clone(&sidecar));
     stop::serve_until(listener, app, sidecar, config.server.drain_timeout, stops).await?;
     Ok(())
@@ -96,10 +127,17 @@ fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
     if !address.ip().is_loopback() && !said_by_the_configuration {
         anstream::eprintln!("warning: others than this machine can reach it, and spend your API keys");
     }
+    if let Some(record) = &config.record {
+        anstream::eprintln!("decisions are recorded in {}", record.path.display());
+    }
+    announce_missing_keys(&sidecar.live());
+}
+
+fn announce_missing_keys(live: &Live) {
     let mut missing: Vec<(&str, &str)> = Vec::new();
-    for model in sidecar.policy.models().values() {
+    for model in live.policy.models().values() {
         let provider = model.target.provider();
-        if let Some(variable) = sidecar.upstream.missing_key(provider) {
+        if let Some(variable) = live.upstream.missing_key(provider) {
             missing.push((provider.as_str(), variable));
         }
     }
@@ -118,6 +156,7 @@ fn app(sidecar: Arc<Sidecar>) -> Router {
         .route("/v1/messages/count_tokens", post(messages::count_tokens))
         .route("/v1/classify", post(classify::classify))
         .route("/v1/route", post(route::route))
+        .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .route("/healthz", get(health::healthz))

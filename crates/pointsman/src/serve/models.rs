@@ -53,9 +53,10 @@ fn objects(sidecar: &Sidecar) -> Vec<ModelObject> {
         created: sidecar.started_unix_s,
         owned_by,
     };
+    let live = sidecar.live();
     let tables =
-        sidecar.policy.tables().map(Table::name).map(|name| object(name.to_owned(), "pointsman".to_owned()));
-    let models = sidecar.policy.models().iter();
+        live.policy.tables().map(Table::name).map(|name| object(name.to_owned(), "pointsman".to_owned()));
+    let models = live.policy.models().iter();
     let models = models.map(|(name, model)| object(name.to_string(), model.target.provider().to_string()));
     tables.chain(models).collect()
 }

@@ -17,6 +17,8 @@ use serde_json::Value;
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::input::{self, Prompts};
+use super::live::Live;
+use super::routing::Arrival;
 use super::sidecar::Sidecar;
 use super::{body, routing};
 
@@ -38,10 +40,12 @@ pub(super) async fn route(
     body: Body,
 ) -> Result<Response, ApiError> {
     let bytes = body::read(&headers, body, sidecar.body_limit_bytes).await?;
+    let arrival = Arrival::now("/v1/route");
     let body = input::Body::parse(&bytes)?;
-    let table = table(&sidecar, body.model.as_deref().unwrap_or(Table::AUTO))?;
+    let live = sidecar.live();
+    let table = table(&live, body.model.as_deref().unwrap_or(Table::AUTO))?;
     let (prompt, facts) = request(body, &bytes)?;
-    let routed = routing::route(&sidecar, table, prompt, facts).await;
+    let routed = routing::route(&sidecar, table, prompt, facts, &arrival).await;
     let decision = &routed.decision;
     let answer = Answer {
         id: routed.id.to_string(),
@@ -52,8 +56,8 @@ pub(super) async fn route(
     Ok((routed.headers((&decision.model, &decision.target), &[]), Json(answer)).into_response())
 }
 
-fn table<'a>(sidecar: &'a Sidecar, name: &str) -> Result<&'a Table, ApiError> {
-    match destination::find(name, &sidecar.policy, &sidecar.upstream)? {
+fn table<'a>(live: &'a Live, name: &str) -> Result<&'a Table, ApiError> {
+    match destination::find(name, &live.policy, &live.upstream)? {
         Destination::Table(table) => Ok(table),
         Destination::Model(target) => {
             let message =

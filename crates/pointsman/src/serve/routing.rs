@@ -2,12 +2,28 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use pointsman_domain::{AbstainReason, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
-use pointsman_policy::{Explanation, State, Table};
+use pointsman_policy::{Explanation, Policy, State, Table};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::clock;
 use super::sidecar::Sidecar;
+
+/// When and where a request came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    /// Its path.
+    pub(super) endpoint: &'static str,
+    /// When all of it had come.
+    pub(super) at: Instant,
+}
+
+impl Arrival {
+    /// A request for `endpoint` that has just come.
+    pub(super) fn now(endpoint: &'static str) -> Self {
+        Self { endpoint, at: Instant::now() }
+    }
+}
 
 /// A request for which a table has decided.
 #[derive(Debug)]
@@ -20,38 +36,47 @@ pub(super) struct Routed<'a> {
     pub(super) labels: Labels,
     /// The decision.
     pub(super) decision: Decision,
-    facts: RequestFacts,
-    now: pointsman_policy::UnixMicros,
+    /// What else it rests on.
+    pub(super) facts: RequestFacts,
+    /// Which models were well.
+    pub(super) state: State,
+    /// When it was taken.
+    pub(super) now: pointsman_policy::UnixMicros,
 }
 
-/// Labels `prompt` and lets `table` decide.
+/// Labels `prompt`, lets `table` decide, and records the decision.
 pub(super) async fn route<'a>(
     sidecar: &Sidecar,
     table: &'a Table,
     prompt: Prompt,
     facts: RequestFacts,
+    arrival: &Arrival,
 ) -> Routed<'a> {
     let start = Instant::now();
+    let copy = sidecar.recording.copy(&prompt);
     let (labels, cause) = sidecar.labelling.for_routing(prompt).await;
     if let Some(cause) = cause {
         tracing::warn!(%cause, "a request is routed without labels");
     }
-    sidecar.metrics.classified(&labels, start.elapsed());
-    let now = clock::now();
-    let decision = table.decide(&facts, &labels, &State::default(), now);
+    let classify = start.elapsed();
+    sidecar.metrics.classified(&labels, classify);
+    let (state, now) = (State::default(), clock::now());
+    let decision = table.decide(&facts, &labels, &state, now);
     sidecar.metrics.decided(table.name(), &labels, &decision);
-    Routed { id: Uuid::now_v7(), table, labels, decision, facts, now }
+    let routed = Routed { id: Uuid::now_v7(), table, labels, decision, facts, state, now };
+    sidecar.recording.decided(&routed, arrival, classify, copy);
+    routed
 }
 
 impl Routed<'_> {
     /// The decision with its reasons.
     pub(super) fn explain(&self) -> Explanation {
-        self.table.explain(&self.facts, &self.labels, &State::default(), self.now)
+        self.table.explain(&self.facts, &self.labels, &self.state, self.now)
     }
 
     /// The chosen model and those to turn to after it, in order.
-    pub(super) fn candidates(&self, sidecar: &Sidecar) -> Vec<(ModelName, ModelId)> {
-        let models = sidecar.policy.models();
+    pub(super) fn candidates(&self, policy: &Policy) -> Vec<(ModelName, ModelId)> {
+        let models = policy.models();
         let target = |name: &ModelName| Some((name.clone(), models.get(name)?.target.clone()));
         let first = (self.decision.model.clone(), self.decision.target.clone());
         std::iter::once(first).chain(self.decision.fallbacks.iter().filter_map(target)).collect()
@@ -68,7 +93,8 @@ impl Routed<'_> {
                 labels.task, labels.task_confidence, labels.band
             ),
         };
-        format!("{judged}; row `{}` chose `{}`.", decision.rule, decision.model)
+        let what = if decision.candidates.is_empty() { "row" } else { "rule" };
+        format!("{judged}; {what} `{}` chose `{}`.", decision.rule, decision.model)
     }
 
     /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, or one of its

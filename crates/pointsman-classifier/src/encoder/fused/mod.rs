@@ -17,6 +17,7 @@ use candle_nn::VarBuilder;
 
 use super::EncoderConfig;
 use crate::ops::deposit::{Slots, carrier};
+use crate::ops::mean_pool;
 use crate::ops::slices::{of, with};
 use backward::{Backward, Gradients};
 use buffers::Buffers;
@@ -34,10 +35,21 @@ impl Layers {
         (0..config.layers).map(layer).collect::<Result<_>>().map(Self)
     }
 
-    /// (tokens, hidden) → (tokens, hidden) for rows of these lengths.
-    pub(super) fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let lengths: Arc<[usize]> = lengths.into();
-        self.0.iter().try_fold(x.contiguous()?, |x, layer| layer.forward(&x, &lengths))
+    /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
+    /// what goes in: (rows, hidden) each, in ascending order.
+    pub(super) fn forward(&self, x: &Tensor, lengths: &[usize], wanted: &[usize]) -> Result<Vec<Tensor>> {
+        let shared: Arc<[usize]> = lengths.into();
+        let mut x = x.contiguous()?;
+        let mut pooled = Vec::with_capacity(wanted.len());
+        for depth in 0..=self.0.len() {
+            if depth > 0 {
+                x = self.0[depth - 1].forward(&x, &shared)?;
+            }
+            if wanted.contains(&depth) {
+                pooled.push(mean_pool(&x, lengths)?);
+            }
+        }
+        Ok(pooled)
     }
 }
 

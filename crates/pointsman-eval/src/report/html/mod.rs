@@ -1,40 +1,30 @@
 //! A report as one page that needs nothing else: styles and pictures are in it, light and dark.
 
-mod parts;
+pub(super) mod parts;
 
 use super::{plot, text};
 use crate::metrics::CoveragePoint;
 use crate::tasks::TaskReport;
 use parts::{Html, bar, section};
 
-const STYLE: &str = include_str!("style.css");
-
 /// The page.
 #[must_use]
 pub fn page(report: &TaskReport) -> String {
-    let mut html = Html::default();
-    let title = format!("{} on {}", report.provenance.classifier, report.provenance.dataset);
-    html.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
-    html.text(&title);
-    html.raw("</title>\n<style>\n").raw(STYLE).raw("</style>\n</head>\n<body>\n<main>\n");
-    head(&mut html, report);
-    classes(&mut html, report);
-    confusion(&mut html, report);
-    confidence(&mut html, report);
-    slices(&mut html, report);
-    folds(&mut html, report);
-    flips(&mut html, report);
-    mistakes(&mut html, report);
-    html.raw("</main>\n</body>\n</html>\n");
-    html.into_string()
+    let about = format!("{} · {}", report.provenance.dataset, text::rows(report));
+    parts::page("Task labels", &report.provenance.classifier, &about, |html| {
+        head(html, report);
+        classes(html, report);
+        confusion(html, report);
+        confidence(html, report);
+        slices(html, report);
+        folds(html, report);
+        flips(html, report);
+        mistakes(html, report);
+    })
 }
 
 fn head(html: &mut Html, report: &TaskReport) {
-    html.raw("<header>\n<p class=\"kind\">Task labels</p>\n<h1>").text(&report.provenance.classifier);
-    html.raw("</h1>\n<p class=\"about\">").text(&report.provenance.dataset).raw(" · ");
-    html.text(&text::rows(report)).raw("</p>\n</header>\n<div class=\"tiles\">\n");
+    html.raw("<div class=\"tiles\">\n");
     let percent = |value: f64| format!("{:.1} %", value * 100.0);
     let (low, high) = (report.accuracy.low * 100.0, report.accuracy.high * 100.0);
     let interval = format!("95 % in {low:.1}–{high:.1}");

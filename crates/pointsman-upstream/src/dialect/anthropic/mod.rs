@@ -48,7 +48,11 @@ fn read_stop_reason(name: &str) -> StopReason {
 }
 
 /// Reads counts over those of an earlier event; what was read from the cache and written to it counts apart here.
-fn read_usage(mut usage: Fields, before: Usage, lossy: &mut Lossy) -> Result<Usage, TranslationError> {
+pub(super) fn read_usage(
+    mut usage: Fields,
+    before: Usage,
+    lossy: &mut Lossy,
+) -> Result<Usage, TranslationError> {
     let cached = |usage: &Usage| usage.cache_read.unwrap_or(0).saturating_add(usage.cache_write.unwrap_or(0));
     let fresh = usage.count("input_tokens")?.unwrap_or(before.input.saturating_sub(cached(&before)));
     let mut read = Usage {

@@ -42,7 +42,7 @@ fn finish_reason(reason: StopReason) -> &'static str {
     }
 }
 
-fn read_usage(mut usage: Fields, lossy: &mut Lossy) -> Result<Usage, TranslationError> {
+pub(super) fn read_usage(mut usage: Fields, lossy: &mut Lossy) -> Result<Usage, TranslationError> {
     let mut read = Usage {
         input: usage.count("prompt_tokens")?.unwrap_or(0),
         output: usage.count("completion_tokens")?.unwrap_or(0),

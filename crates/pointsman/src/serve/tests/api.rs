@@ -73,6 +73,31 @@ async fn route_decides_and_asks_no_model() {
 }
 
 #[tokio::test]
+async fn route_in_mode_target_shows_the_candidates() {
+    let config = r#"
+[policy]
+mode = "target"
+quality = 0.8
+[models]
+cheap  = { use = "demo/gpt-4o-mini-2024-07-18", price = { input = 0.15, output = 0.6 } }
+strong = { use = "demo/large", like = "o3-mini", price = { input = 1.1, output = 4.4 } }
+[route]
+default = "cheap"
+unsure  = "strong"
+"#;
+    let app = app(config);
+    let answer = ask(&app, post("/v1/route", json!({"text": "is 7 prime?"}).to_string())).await;
+    assert_eq!(answer.header("x-pointsman-rule"), "target(0.80)");
+    let said = answer.json();
+    let candidates = said["decision"]["candidates"].as_array().expect("a list");
+    assert_eq!((candidates.len(), &candidates[0]["model"]), (2, &said["decision"]["model"]), "{said}");
+    assert!(candidates.iter().all(|one| one["success"].is_f64() && one["cost"].is_f64()), "{said}");
+    assert_eq!(said["explanation"]["weighing"]["quality"], 0.8, "{said}");
+    let unsure = ask(&app, post("/v1/route", json!({"text": " "}).to_string())).await.json();
+    assert_eq!((&unsure["decision"]["rule"], unsure["decision"].get("candidates")), (&json!("unsure"), None));
+}
+
+#[tokio::test]
 async fn models_are_tables_and_names() {
     let app = app(DEMO);
     let list = ask(&app, get("/v1/models")).await.json();

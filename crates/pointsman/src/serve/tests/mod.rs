@@ -4,6 +4,8 @@ mod anthropic;
 mod api;
 mod chat;
 mod lifetime;
+mod record;
+mod reload;
 mod upstream;
 
 use std::sync::mpsc;
@@ -46,6 +48,7 @@ fn label(prompt: &Prompt) -> Labels {
         task_confidence: 0.9,
         difficulty,
         ability: difficulty.ability(),
+        ability_sd: 0.5,
         band: difficulty.band(),
         band_confidence: 0.8,
         abstained: prompt.is_blank().then_some(AbstainReason::Empty),
@@ -84,7 +87,8 @@ fn config(text: &str) -> Config {
 
 fn sidecar(config: &Config, labeller: Arc<dyn Labeller>) -> Arc<Sidecar> {
     let (policy, _) = config.policy(&Vocabulary::standard()).expect("a table");
-    Arc::new(super::sidecar(config, policy, labeller).expect("a sidecar"))
+    let id = super::ClassifierId { name: "by-word 1".to_owned(), weights_hash: "ab".repeat(32) };
+    Arc::new(super::sidecar(config, policy, labeller, id).expect("a sidecar"))
 }
 
 /// The whole HTTP surface, without a socket.

@@ -11,8 +11,8 @@ use pointsman_eval::perturb::Perturbation;
 use pointsman_eval::report;
 use pointsman_eval::tasks::{Provenance, TaskReport, predict, predict_paraphrased, predict_perturbed};
 
-use super::Outcome;
 use crate::cli::{EvalTasksArgs, Global};
+use crate::commands::Outcome;
 use crate::config::Config;
 use crate::model;
 use crate::terminal::{self, WARNING, styled};
@@ -21,7 +21,7 @@ use crate::terminal::{self, WARNING, styled};
 const BATCH: usize = 256;
 
 #[expect(clippy::disallowed_methods, reason = "a report says how fast classifying was")]
-pub(crate) fn tasks(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
     let data = read(args)?;
     let classifier = model::load(global, &Config::load(global.config.as_deref())?)?;
     let card = classifier.card();

@@ -1,0 +1,225 @@
+//! The file: what it keeps, what it refuses, what it deletes.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::jsonl::tests::{answered, record};
+use crate::record::{Feedback, Record};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A decision of which nothing more is known.
+fn decided(id: &str, time_us: u64) -> Record {
+    Record { id: id.to_owned(), time_us, answered: None, feedback: None, ..record() }
+}
+
+fn batch(records: &[Record]) -> Batch {
+    let mut batch = Batch::default();
+    records.iter().try_for_each(|record| batch.decided(record)).expect("JSON");
+    batch
+}
+
+fn read(path: &Path, filter: Filter) -> Vec<Record> {
+    let mut records = Vec::new();
+    let store = Store::open(path).expect("opens");
+    store
+        .each(filter, |record| {
+            records.push(record?);
+            Ok::<_, StoreError>(())
+        })
+        .expect("readable");
+    records
+}
+
+fn ids(records: &[Record]) -> Vec<&str> {
+    records.iter().map(|record| record.id.as_str()).collect()
+}
+
+#[test]
+fn what_is_told_in_one_transaction_or_several_is_one_record() {
+    let folder = Folder::new();
+    let path = folder.path("new/folder/records.db");
+    let feedback = Feedback { score: 0.1, time_us: 1_763_700_009_000_000 };
+    let mut writer = Writer::open(&path).expect("made");
+    let mut together = batch(&[decided("a", 1)]);
+    together.answered("a".to_owned(), Box::new(answered()));
+    together.feedback("a".to_owned(), feedback);
+    assert!(together.has("a") && !together.has("b"));
+    writer.commit(&together).expect("written");
+    writer.commit(&batch(&[decided("b", 2)])).expect("written");
+    let mut later = Batch::default();
+    later.answered("b".to_owned(), Box::new(answered()));
+    later.feedback("b".to_owned(), feedback);
+    later.answered("unheard of".to_owned(), Box::new(answered()));
+    writer.commit(&later).expect("written");
+
+    let whole = |id: &str, time_us| Record { id: id.to_owned(), time_us, ..record() };
+    assert_eq!(read(&path, Filter::default()), [whole("a", 1), whole("b", 2)]);
+    assert!(writer.has("b").expect("readable") && !writer.has("c").expect("readable"));
+    let store = Store::open(&path).expect("opens");
+    assert_eq!(store.get("a").expect("readable"), Some(whole("a", 1)));
+    assert_eq!((store.get("c").expect("readable"), store.count().expect("readable")), (None, 2));
+}
+
+#[test]
+fn a_batch_that_is_written_twice_is_there_once() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    for _ in 0..2 {
+        writer.commit(&batch(&[decided("a", 1), decided("b", 2)])).expect("written");
+    }
+    assert_eq!(ids(&read(&path, Filter::default())), ["a", "b"]);
+}
+
+#[test]
+fn records_are_chosen_by_age_and_number() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let records: Vec<Record> = (1..=5).map(|i| decided(&i.to_string(), i)).collect();
+    Writer::open(&path).expect("made").commit(&batch(&records)).expect("written");
+    for (since_us, newest, expected) in [
+        (0, None, &["1", "2", "3", "4", "5"][..]),
+        (3, None, &["3", "4", "5"]),
+        (0, Some(2), &["4", "5"]),
+        (5, Some(2), &["5"]),
+        (6, None, &[]),
+        (0, Some(0), &[]),
+    ] {
+        assert_eq!(ids(&read(&path, Filter { since_us, newest })), expected, "{since_us} {newest:?}");
+    }
+}
+
+#[test]
+fn a_record_that_is_broken_is_named_and_passed_over() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    writer.commit(&batch(&[decided("a", 1), decided("b", 2), decided("c", 3)])).expect("written");
+    let sql = "UPDATE records SET decision = '{}' WHERE id = 'a'; \
+               UPDATE records SET decision = json_set(decision, '$.version', 99) WHERE id = 'b'";
+    writer.connection().execute_batch(sql).expect("changed");
+    let mut said = Vec::new();
+    let each = |record: Result<Record, StoreError>| {
+        said.push(record.map_or_else(|error| error.to_string(), |record| record.id));
+        Ok::<_, StoreError>(())
+    };
+    Store::open(&path).expect("opens").each(Filter::default(), each).expect("readable");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    record a: missing field `version` at line 1 column 2
+    record b: version 99 is newer than this program; update pointsman
+    c
+    ");
+}
+
+/// A fixture for each form that ever was. A new form adds one and changes none.
+const OLDER_FORMS: &[(u32, &str)] = &[(1, include_str!("../../tests/fixtures/store-1.sql"))];
+
+#[test]
+fn files_of_older_forms_are_read_and_written() {
+    let folder = Folder::new();
+    for (form, sql) in OLDER_FORMS {
+        let path = folder.path(&format!("{form}.db"));
+        Connection::open(&path).and_then(|new| new.execute_batch(sql)).expect("made");
+        let first = "019aa3c0-0000-7000-8000-000000000001";
+        let before = read(&path, Filter::default());
+        assert_eq!((ids(&before)[0], before[0].version, &before[1]), (first, 1, &record()));
+        let mut writer = Writer::open(&path).expect("brought up to date");
+        writer.commit(&batch(&[decided("new", 1_763_700_000_000_001)])).expect("written");
+        assert_eq!(ids(&read(&path, Filter::default())), [first, &record().id, "new"]);
+    }
+}
+
+#[test]
+fn files_of_others_and_of_newer_programs_are_left_alone() {
+    let folder = Folder::new();
+    let path = folder.path("other.db");
+    Connection::open(&path).and_then(|new| new.execute_batch("CREATE TABLE mine (x)")).expect("made");
+    let before = std::fs::read(&path).expect("readable");
+    assert!(matches!(Writer::open(&path), Err(StoreError::Foreign)));
+    assert!(matches!(Store::open(&path), Err(StoreError::Foreign)));
+    assert_eq!(std::fs::read(&path).expect("readable"), before, "nothing is changed");
+
+    let path = folder.path("newer.db");
+    Writer::open(&path).expect("made").connection().pragma_update(None, "user_version", 99).expect("changed");
+    let error = Writer::open(&path).expect_err("newer").to_string();
+    assert!(error.starts_with("the file has form 99, which is newer than this program"), "{error}");
+
+    let path = folder.path("text.db");
+    std::fs::write(&path, "no database, but longer than the header of one".repeat(9)).expect("written");
+    assert!(matches!(Writer::open(&path), Err(StoreError::Sqlite(_))));
+    assert!(Store::open(&folder.path("nowhere.db")).is_err());
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_the_file_whole() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    writer.commit(&batch(&[decided("a", 1)])).expect("written");
+    let full = |writer: &Writer, pages: i64| {
+        writer.connection().pragma_update(None, "max_page_count", pages).expect("set");
+    };
+    full(&writer, 1);
+    let many: Vec<Record> = (0..100).map(|i| decided(&format!("b{i}"), 2)).collect();
+    let error = writer.commit(&batch(&many)).expect_err("full").to_string();
+    assert!(error.contains("full"), "{error}");
+    assert_eq!(ids(&read(&path, Filter::default())), ["a"], "all or nothing");
+    full(&writer, 1 << 20);
+    writer.commit(&batch(&many)).expect("room again");
+    assert_eq!(read(&path, Filter::default()).len(), 101);
+}
+
+#[test]
+fn what_is_too_old_or_too_much_is_deleted_oldest_first() {
+    const DAY_US: u64 = 86_400_000_000;
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    let records: Vec<Record> = (0..10).map(|day| decided(&day.to_string(), day * DAY_US)).collect();
+    writer.commit(&batch(&records)).expect("written");
+    let keep = Retention { days: 4, mebibytes: 1 };
+    assert!(writer.prune(keep, 9 * DAY_US).expect("deleted"), "there was something");
+    assert!(!writer.prune(keep, 9 * DAY_US).expect("deleted"), "and now there is not");
+    assert_eq!(ids(&read(&path, Filter::default())), ["5", "6", "7", "8", "9"]);
+
+    let many: Vec<Record> = (0..2000).map(|i| decided(&format!("more {i}"), 20 * DAY_US + i)).collect();
+    writer.commit(&batch(&many)).expect("written");
+    let size = || {
+        writer.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("checkpoint");
+        std::fs::metadata(&path).expect("there").len()
+    };
+    let before = size();
+    while writer.prune(keep, 21 * DAY_US).expect("deleted") {}
+    let after = size();
+    assert!(before > 2 << 20 && after <= 1 << 20, "{before} bytes before and {after} after");
+    let left = read(&path, Filter::default());
+    assert!(left.len() > 300, "{} are left", left.len());
+    assert_eq!(left.last().expect("some").id, "more 1999", "the newest stay");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    writer.commit(&batch(&[decided("a", 1)])).expect("written");
+    for name in ["records.db", "records.db-wal"] {
+        let mode = std::fs::metadata(folder.path(name)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}

@@ -1,0 +1,134 @@
+//! `pointsman eval difficulty`: how well difficulty foretells who fails.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use pointsman_classifier::{Classifier, Embedded};
+use pointsman_domain::{Ability, Difficulty};
+use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Rated};
+use pointsman_eval::outcomes::Item;
+use pointsman_eval::report;
+use pointsman_policy::Abilities;
+use serde::Deserialize;
+
+use super::prompts;
+use crate::cli::{EvalDifficultyArgs, Global};
+use crate::commands::Outcome;
+
+/// Bootstrap draws.
+const DRAWS: usize = 200;
+
+pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome> {
+    let outcomes = prompts::read(&args.outcomes)?;
+    let fitted = args.items.as_deref().map(fitted).transpose()?;
+    let truth = |item: &Item| match &fitted {
+        Some(fitted) => fitted.get(&(item.source.clone(), item.id.clone())).copied(),
+        None => Some(1.0 - item.mean_score()),
+    };
+    let (items, truths): (Vec<&Item>, Vec<f64>) =
+        outcomes.items.iter().filter_map(|item| Some((item, truth(item)?))).unzip();
+    anyhow::ensure!(!items.is_empty(), "no item of the input is in {}", name_of(args.items.as_deref()));
+    let calibration = prompts::Calibration::read(&args.outcomes)?;
+    let classifier = calibration.classifier(global)?;
+    let embedded = prompts::embed(&classifier, &items)?;
+    let rated: Vec<Rated<'_>> = items
+        .iter()
+        .zip(&embedded)
+        .zip(&truths)
+        .map(|((item, embedded), truth)| Rated {
+            source: item.source_family(),
+            own_task: item.task.as_deref(),
+            length: item.prompt.subject().chars().count() as f64,
+            predicted: embedded.labels.ability,
+            truth: *truth,
+        })
+        .collect();
+    let card = classifier.card();
+    let provenance = DifficultyProvenance {
+        dataset: prompts::name(&args.outcomes.input),
+        classifier: format!("{} {}", card.name, card.version),
+        truth: match &args.items {
+            Some(path) => format!("the difficulties in {}", path.display()),
+            None => "the share of models that fail".to_owned(),
+        },
+        unreadable: outcomes.skipped.len(),
+        seed: args.outcomes.seed,
+    };
+    let mut report = DifficultyReport::new(provenance, &rated, DRAWS);
+    if let Some((_, abilities)) = &calibration.abilities {
+        report = report.with_models(chances(&classifier, abilities, &items, &embedded));
+    }
+    if let Some(folder) = &args.outcomes.report {
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        let rows = report::DifficultyRows { ids: &ids, prompts: &rated };
+        let files = report::write_difficulty(folder, &report, &rows)
+            .with_context(|| format!("{}: the report cannot be written", folder.display()))?;
+        for file in files {
+            anstream::eprintln!("{} written", file.display());
+        }
+    }
+    if global.json {
+        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        anstream::println!("{report}");
+    }
+    Ok(Outcome::Done)
+}
+
+fn name_of(items: Option<&Path>) -> String {
+    items.map_or("the input".to_owned(), |path| path.display().to_string())
+}
+
+/// A line of the items that `pointsman fit` writes; what else is in it does not matter here.
+#[derive(Deserialize)]
+struct Fitted {
+    id: String,
+    source: String,
+    b: f32,
+}
+
+/// The share of the reference pool that fails, by source and id.
+fn fitted(path: &Path) -> Result<HashMap<(String, String), f64>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(i, line)| {
+            let row: Fitted = serde_json::from_str(line).with_context(|| {
+                format!(
+                    "{}:{}: not an item of `pointsman fit` ({{\"id\", \"source\", \"b\"}})",
+                    path.display(),
+                    i + 1
+                )
+            })?;
+            let share = Difficulty::from_ability(Ability(row.b)).value();
+            Ok(((row.source, row.id), f64::from(share)))
+        })
+        .collect()
+}
+
+/// For each model with an ability: chance of success and outcome on every prompt that it answered.
+fn chances(
+    classifier: &Classifier,
+    abilities: &Abilities,
+    items: &[&Item],
+    embedded: &[Embedded],
+) -> Vec<(String, Vec<(f64, f64)>)> {
+    let vocabulary = classifier.vocabulary();
+    let mut names: Vec<&str> =
+        items.iter().flat_map(|item| item.outcomes.keys().map(|name| &**name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let of = |name: &str| {
+        let (_, model) = abilities.find(name)?;
+        let pair = |(item, embedded): (&&Item, &Embedded)| {
+            let labels = &embedded.labels;
+            let task = (&labels.task, vocabulary.group_of(&labels.task));
+            let outcome = item.outcomes.get(name)?;
+            Some((abilities.success(model, task, (labels.ability, labels.ability_sd)), outcome.score))
+        };
+        Some((name.to_owned(), items.iter().zip(embedded).filter_map(pair).collect()))
+    };
+    names.into_iter().filter_map(of).collect()
+}

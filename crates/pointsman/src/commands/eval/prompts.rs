@@ -1,0 +1,156 @@
+//! Prompts with outcomes, and what the classifier reads in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pointsman_classifier::{Classifier, Embedded, features};
+use pointsman_domain::{Prompt, nearest};
+use pointsman_eval::outcomes::{Item, Outcomes};
+use pointsman_eval::routing::Reading;
+use pointsman_eval::routing::published;
+use pointsman_policy::Abilities;
+use pointsman_policy::config::Source;
+
+use crate::cli::{Global, OutcomesArgs};
+use crate::config::Config;
+use crate::model;
+use crate::terminal::{self, WARNING, styled};
+
+/// Prompts that are read between two moves of the progress bar.
+const BATCH: usize = 256;
+
+/// How many rows that cannot be used are named one by one.
+const NAMED: usize = 10;
+
+/// The outcomes that a command was given; rows that cannot be used are named on standard error.
+pub(super) fn read(args: &OutcomesArgs) -> Result<Outcomes> {
+    let mut outcomes = published::read(&args.input, args.format)?;
+    for row in outcomes.skipped.iter().take(NAMED) {
+        anstream::eprintln!("{} {row}", styled(WARNING, "skipped:"));
+    }
+    if outcomes.skipped.len() > NAMED {
+        anstream::eprintln!("{} {} more rows", styled(WARNING, "skipped:"), outcomes.skipped.len() - NAMED);
+    }
+    if !args.source.is_empty() {
+        let wanted = |item: &Item| {
+            args.source.iter().any(|name| *name == item.source || *name == item.source_family())
+        };
+        let known = by_source(&outcomes.items.iter().collect::<Vec<_>>());
+        outcomes.items.retain(wanted);
+        anyhow::ensure!(
+            !outcomes.items.is_empty(),
+            "--source: no row is of {}; there are {}",
+            args.source.join(" or "),
+            known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+        );
+    }
+    anyhow::ensure!(!outcomes.items.is_empty(), "the input has no row with outcomes");
+    Ok(outcomes)
+}
+
+/// What was read, in a line.
+pub(super) fn name(files: &[PathBuf]) -> String {
+    match files {
+        [first, .., last] => {
+            format!("{} … {} ({} files)", first.display(), last.display(), files.len())
+        }
+        files => files.iter().map(|file| file.display().to_string()).collect(),
+    }
+}
+
+/// How many items each source has, the largest first.
+pub(super) fn by_source(items: &[&Item]) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in items {
+        *counts.entry(&item.source).or_default() += 1;
+    }
+    let mut sources: Vec<(String, usize)> =
+        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    sources.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    sources
+}
+
+/// Refuses a model that the outcomes do not name.
+pub(super) fn known_model(outcomes: &Outcomes, name: &str) -> Result<()> {
+    let models = outcomes.models();
+    if models.contains(&name) {
+        return Ok(());
+    }
+    match nearest(name, models.iter().copied()) {
+        Some(meant) => anyhow::bail!("no outcome is of a model `{name}`; did you mean `{meant}`?"),
+        None => anyhow::bail!("no outcome is of a model `{name}`; there are {}", models.join(", ")),
+    }
+}
+
+/// Labels and representation of every prompt, in order.
+pub(super) fn embed(classifier: &Classifier, items: &[&Item]) -> Result<Vec<Embedded>> {
+    let bar = terminal::progress(Some(items.len() as u64), "prompts");
+    bar.set_message("reading");
+    let mut embedded = Vec::with_capacity(items.len());
+    for chunk in items.chunks(BATCH) {
+        let prompts: Vec<Prompt> = chunk.iter().map(|item| item.prompt.clone()).collect();
+        embedded.append(&mut classifier.embed(&prompts)?);
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(embedded)
+}
+
+/// What a head may learn from; `score` is the score without any head. Of the encoder's layers the last alone is read: few
+/// rows do not tell what the others would add.
+pub(super) fn reading(classifier: &Classifier, item: &Item, embedded: &Embedded, score: f32) -> Reading {
+    let hidden = classifier.card().encoder.hidden;
+    let last = embedded.embedding.len().saturating_sub(hidden);
+    let chances = embedded.labels.task_scores.iter().map(|(_, chance)| *chance);
+    Reading {
+        embedding: embedded.embedding[last..].to_vec(),
+        features: features(item.prompt.subject()).to_vec(),
+        opinions: chances.chain([score]).collect(),
+    }
+}
+
+/// What `--calibration` names: abilities of models, a classifier with a head of its own, or both.
+#[derive(Default)]
+pub(super) struct Calibration {
+    /// The abilities with the name of their file.
+    pub(super) abilities: Option<(String, Abilities)>,
+    /// The folder of the classifier.
+    pub(super) model: Option<PathBuf>,
+}
+
+impl Calibration {
+    pub(super) fn read(args: &OutcomesArgs) -> Result<Self> {
+        let Some(folder) = &args.calibration else { return Ok(Self::default()) };
+        let (path, model) = (folder.join("abilities.toml"), folder.join("model"));
+        let calibration = Self {
+            abilities: path.exists().then(|| abilities(&path)).transpose()?,
+            model: model.exists().then_some(model),
+        };
+        anyhow::ensure!(
+            calibration.abilities.is_some() || calibration.model.is_some(),
+            "--calibration {}: there is neither abilities.toml nor a folder `model`, as `pointsman fit` and `calibrate` write",
+            folder.display()
+        );
+        Ok(calibration)
+    }
+
+    /// The classifier: that of `--model`, else the calibrated one, else that of the configuration.
+    pub(super) fn classifier(&self, global: &Global) -> Result<Classifier> {
+        let config = Config::load(global.config.as_deref())?;
+        match &self.model {
+            Some(folder) if global.model.is_none() => {
+                let model = Some(folder.display().to_string());
+                model::load(&Global { model, ..global.clone() }, &config)
+            }
+            _ => model::load(global, &config),
+        }
+    }
+}
+
+fn abilities(path: &Path) -> Result<(String, Abilities)> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{name}: cannot be read"))?;
+    let abilities = Abilities::parse(&Source::new(name.as_str(), text))?;
+    Ok((name, abilities))
+}

@@ -1,0 +1,135 @@
+//! `pointsman replay`: what another table would have decided.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use pointsman_classifier::Classifier;
+use pointsman_domain::Prompt;
+use pointsman_eval::replay::{Replay, Report};
+use pointsman_policy::{Abilities, Policy};
+use pointsman_record::{Filter, Record, StoredPrompt};
+use serde_json::json;
+
+use super::Outcome;
+use super::record_file::RecordFile;
+use crate::cli::{Global, ReplayArgs};
+use crate::config::Config;
+use crate::terminal::{self, ASIDE, ERROR, styled};
+use crate::{model, time};
+
+/// Prompts that are classified together.
+const BATCH: usize = 256;
+
+#[expect(clippy::disallowed_methods, reason = "the report says how fast it was")]
+pub(crate) fn run(args: &ReplayArgs, global: &Global) -> Result<Outcome> {
+    let config = Config::load(global.config.as_deref())?;
+    let against = match &args.against {
+        Some(path) => Config::load(Some(path))?,
+        None => config.clone(),
+    };
+    let file = RecordFile::open(args.from.records.as_deref(), &config)?;
+    let since_us = args.from.since.map_or(0, |since| since.unix_us(time::now_us()));
+    let filter = Filter { since_us, newest: None };
+    let classifier = args.relabel.then(|| model::load(global, &against)).transpose()?;
+    let vocabulary = match &classifier {
+        Some(classifier) => classifier.vocabulary().clone(),
+        None => model::card(global, &against)?.vocabulary,
+    };
+    let (policy, _) = against.policy(&vocabulary)?;
+    let tables = (&policy, &*against.abilities);
+    let bar = terminal::progress(None, "records");
+    let start = Instant::now();
+    let replayed = match &classifier {
+        Some(classifier) => relabelled(&file, filter, tables, classifier, |count| bar.inc(count))?,
+        None => recorded(&file, filter, tables, |count| bar.inc(count))?,
+    };
+    bar.finish_and_clear();
+    print(&replayed, against.origin(), start.elapsed().as_secs_f64(), global)?;
+    Ok(if replayed.report.unfaithful == 0 { Outcome::Done } else { Outcome::No })
+}
+
+/// What was found, and what could not be used.
+struct Replayed {
+    report: Report,
+    unreadable: usize,
+    without_prompt: usize,
+}
+
+/// Goes by the recorded labels.
+fn recorded(
+    file: &RecordFile,
+    filter: Filter,
+    tables: (&Policy, &Abilities),
+    progress: impl Fn(u64),
+) -> Result<Replayed> {
+    let mut replay = Replay::new(tables.0, tables.1);
+    let unreadable = file.each(filter, |record| {
+        replay.add(&record, None);
+        progress(1);
+        Ok(())
+    })?;
+    Ok(Replayed { report: replay.finish(), unreadable, without_prompt: 0 })
+}
+
+/// Goes by the labels that `classifier` gives now. Records without their whole prompt are left out.
+fn relabelled(
+    file: &RecordFile,
+    filter: Filter,
+    tables: (&Policy, &Abilities),
+    classifier: &Classifier,
+    progress: impl Fn(u64),
+) -> Result<Replayed> {
+    let mut replay = Replay::new(tables.0, tables.1);
+    let mut without_prompt = 0;
+    let (mut records, mut prompts): (Vec<Record>, Vec<Prompt>) = (Vec::new(), Vec::new());
+    let mut classify = |records: &mut Vec<Record>, prompts: &mut Vec<Prompt>| -> Result<()> {
+        let labels = classifier.classify(prompts).context("the prompts cannot be classified")?;
+        for (record, labels) in records.drain(..).zip(&labels) {
+            replay.add(&record, Some(labels));
+        }
+        progress(prompts.len() as u64);
+        prompts.clear();
+        Ok(())
+    };
+    let unreadable = file.each(filter, |mut record| {
+        let Some(StoredPrompt::Full(prompt)) = record.prompt.take() else {
+            without_prompt += 1;
+            return Ok(());
+        };
+        records.push(record);
+        prompts.push(prompt);
+        if prompts.len() == BATCH { classify(&mut records, &mut prompts) } else { Ok(()) }
+    })?;
+    if !prompts.is_empty() {
+        classify(&mut records, &mut prompts)?;
+    }
+    Ok(Replayed { report: replay.finish(), unreadable, without_prompt })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer records than a float counts exactly")]
+fn print(replayed: &Replayed, against: &str, seconds: f64, global: &Global) -> Result<()> {
+    let Replayed { report, unreadable, without_prompt } = replayed;
+    let per_second = report.records as f64 / seconds;
+    if global.json {
+        let report = json!({
+            "against": against, "report": report, "unreadable": unreadable, "without_prompt": without_prompt,
+            "seconds": seconds, "records_per_second": per_second,
+        });
+        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    anstream::println!("{}", report.to_string().trim_end());
+    for (count, why) in
+        [(*unreadable, "cannot be read"), (*without_prompt, "were recorded without their prompt")]
+    {
+        if count > 0 {
+            anstream::println!("\n{count} records {why} and are left out");
+        }
+    }
+    if report.unfaithful > 0 {
+        let what = "decisions that their own table does not give again: the records were changed, or this is a fault";
+        anstream::println!("\n{} {} {what}", styled(ERROR, "unfaithful:"), report.unfaithful);
+    }
+    anstream::println!("\n{}", styled(ASIDE, format_args!("{seconds:.2} s, {per_second:.0} records/s")));
+    Ok(())
+}

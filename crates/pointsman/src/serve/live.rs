@@ -1,0 +1,15 @@
+//! What may change while the sidecar runs.
+
+use std::sync::Arc;
+
+use pointsman_policy::Policy;
+use pointsman_upstream::Client;
+
+/// Tables and providers of one reading of the configuration. A request keeps those that it began with.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// The tables, with their models.
+    pub(super) policy: Policy,
+    /// The providers.
+    pub(super) upstream: Arc<Client>,
+}

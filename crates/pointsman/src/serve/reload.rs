@@ -1,0 +1,164 @@
+//! Reading the configuration again when its file changes, or on SIGHUP.
+//!
+//! The file is looked at twice a second and its text compared, which works where file events do not: on network and bind
+//! mounts, with editors that replace the file, behind the symbolic links of Kubernetes. A text counts once two looks in
+//! a row have found it, so that one that is half written is not taken for a whole one.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use pointsman_domain::Vocabulary;
+use pointsman_policy::config::Severity;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::live::Live;
+use super::sidecar::Sidecar;
+use crate::config::Config;
+
+/// How often the file is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The configuration as it is used, and what was last seen of its file.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    sidecar: Arc<Sidecar>,
+    vocabulary: Vocabulary,
+    file: PathBuf,
+    /// What the process was started with: some sections hold until it ends.
+    started: Config,
+    /// What tables and providers come from.
+    used: Config,
+    /// The last text that was used or refused.
+    settled: Option<String>,
+    /// A text that was seen once.
+    seen: Option<String>,
+}
+
+/// What made us look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The time.
+    Tick,
+    /// Somebody who wants the file to be used as it is now.
+    Hangup,
+}
+
+impl Reloader {
+    /// Reloads what `sidecar` was started with; nothing if that was no file.
+    pub(super) fn new(sidecar: Arc<Sidecar>, started: &Config, vocabulary: Vocabulary) -> Option<Self> {
+        let file = started.file()?.to_owned();
+        let settled = Some(started.text().to_owned());
+        let (started, used) = (started.clone(), started.clone());
+        Some(Self { sidecar, vocabulary, file, started, used, settled, seen: None })
+    }
+
+    /// Looks at the file until `hangups` are over.
+    pub(super) async fn run(mut self, mut hangups: mpsc::Receiver<()>) {
+        let mut ticks = interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let cause = tokio::select! {
+                _ = ticks.tick() => Cause::Tick,
+                hangup = hangups.recv() => match hangup {
+                    Some(()) => Cause::Hangup,
+                    None => return,
+                },
+            };
+            let file = self.file.clone();
+            // A panic in there is as good as a file that cannot be read.
+            let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+            self.look(cause, read.unwrap_or_else(|error| Err(io::Error::other(error))));
+        }
+    }
+
+    /// Uses what was read of the file if it is new.
+    pub(super) fn look(&mut self, cause: Cause, read: io::Result<String>) {
+        let text = match read {
+            Ok(text) => Some(text),
+            Err(error) => {
+                if self.settled.take().is_some() || cause == Cause::Hangup {
+                    self.refused(&anyhow::Error::new(error).context("it cannot be read"));
+                }
+                None
+            }
+        };
+        let is_news = text != self.settled && text.is_some();
+        match text {
+            Some(text) if cause == Cause::Hangup || is_news && self.seen.as_ref() == Some(&text) => {
+                self.seen = None;
+                self.settled = Some(text.clone());
+                self.reload(text);
+            }
+            text => self.seen = text.filter(|_| is_news),
+        }
+    }
+
+    fn reload(&mut self, text: String) {
+        match self.read(text) {
+            Ok((config, live)) => {
+                self.warn_of_what_stays(&config);
+                self.used = config;
+                anstream::eprintln!("{} was read again and is used", self.file.display());
+                super::announce_missing_keys(&live);
+                self.sidecar.replace(live);
+                self.sidecar.metrics.reloaded(true, super::clock::now());
+            }
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    /// What `text` says, checked.
+    fn read(&self, text: String) -> Result<(Config, Live)> {
+        let config = Config::of_file(&self.file, text)?;
+        let (policy, findings) = config.policy(&self.vocabulary)?;
+        for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
+            tracing::warn!(%finding, "the configuration is read again");
+        }
+        let upstream = if config.providers == self.used.providers {
+            Arc::clone(&self.sidecar.live().upstream)
+        } else {
+            // Connections take as long to be made as they did at the start.
+            Arc::new(super::upstream(&config, &self.started.server).context("[providers]")?)
+        };
+        Ok((config, Live { policy, upstream }))
+    }
+
+    fn refused(&self, error: &anyhow::Error) {
+        let file = self.file.display();
+        let error = format_args!("{error:#}");
+        tracing::error!(%file, %error, "the configuration cannot be read again: the last good one is kept");
+        self.sidecar.metrics.reloaded(false, super::clock::now());
+    }
+
+    /// Names sections that have changed and hold until the process ends.
+    fn warn_of_what_stays(&self, new: &Config) {
+        let old = &self.started;
+        for (section, has_changed) in [
+            ("server", old.server != new.server),
+            ("classifier", old.classifier != new.classifier),
+            ("record", old.record != new.record),
+        ] {
+            if has_changed {
+                tracing::warn!(section, "what has changed here takes effect when pointsman is started again");
+            }
+        }
+    }
+}
+
+/// A message for every SIGHUP that the process gets, where there is such a thing.
+pub(super) fn hangups() -> io::Result<mpsc::Receiver<()>> {
+    let (sender, receiver) = mpsc::channel(2);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move { while hangup.recv().await.is_some() && sender.send(()).await.is_ok() {} });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move { sender.closed().await });
+    Ok(receiver)
+}

@@ -1,0 +1,237 @@
+//! Records of the built server: written under load, read by the commands, whole after it was killed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// What a crash may lose.
+const LAST_SECOND: Duration = Duration::from_secs(1);
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+    command.args(args).current_dir(folder);
+    for variable in ["POINTSMAN_CONFIG", "POINTSMAN_MODEL", "POINTSMAN_DEVICE", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn pointsman(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON on standard output")
+}
+
+/// A server that is killed, not told to end, when this is dropped.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Self {
+        let mut child = command(folder, &["serve", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut said = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        let address = said
+            .by_ref()
+            .find_map(|line| Some(line.split_once("listens on http://")?.1.split(' ').next()?.to_owned()))
+            .expect("it says where it listens");
+        // A pipe that nobody reads would stop the server once it is full.
+        std::thread::spawn(move || said.for_each(drop));
+        Self { child, address }
+    }
+
+    /// Posts `body` and returns the head and the body of the reply, if the server lived to send it.
+    fn post(&self, path: &str, body: &str) -> Option<(String, String)> {
+        let mut connection = TcpStream::connect(&self.address).ok()?;
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        connection.write_all((head + body).as_bytes()).ok()?;
+        let mut reply = String::new();
+        connection.read_to_string(&mut reply).ok()?;
+        let (head, body) = reply.split_once("\r\n\r\n")?;
+        Some((head.to_owned(), body.to_owned()))
+    }
+
+    /// Has a prompt answered and returns the id of the decision.
+    fn chat(&self, prompt: &str) -> Option<String> {
+        let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]}).to_string();
+        let (head, _) = self.post("/v1/chat/completions", &body)?;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        head.lines().find_map(|line| line.strip_prefix("x-pointsman-decision: ")).map(str::to_owned)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // SIGKILL; that it is gone already is fine.
+        let _: std::io::Result<()> = self.child.kill();
+        let _: std::io::Result<std::process::ExitStatus> = self.child.wait();
+    }
+}
+
+/// The built-in table, with records.
+fn recording_folder(more: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let table = include_str!("../src/default.toml");
+    let config = format!("{table}\n[record]\npath = \"records.db\"\n{more}");
+    std::fs::write(folder.path().join("pointsman.toml"), config).expect("written");
+    folder
+}
+
+/// Every record in the file, each of which can be read.
+fn export(folder: &Path) -> Vec<Value> {
+    let output = pointsman(folder, &["records", "export"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("a whole record")).collect()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test is about a second of real time")]
+fn a_killed_server_loses_no_more_than_the_last_second() {
+    let folder = recording_folder("");
+    let served = Served::start(folder.path());
+    let answered: Mutex<Vec<(String, Instant)>> = Mutex::default();
+    let begun = Instant::now();
+    let load = || {
+        for number in 0.. {
+            let Some(id) = served.chat(&format!("what is {number} plus {number}?")) else {
+                return;
+            };
+            answered.lock().expect("no panic").push((id, Instant::now()));
+        }
+    };
+    let killed = std::thread::scope(|scope| {
+        (0..4).for_each(|_| drop(scope.spawn(load)));
+        while begun.elapsed() < LAST_SECOND * 3 {
+            std::thread::yield_now();
+        }
+        let killed = Instant::now();
+        // SIGKILL, while the load goes on.
+        let pid = served.child.id().to_string();
+        assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill runs").success());
+        killed
+    });
+    let answered = answered.into_inner().expect("no panic");
+    drop(served);
+
+    let again = Served::start(folder.path());
+    let last = again.chat("and one more?").expect("it serves again");
+    let known =
+        again.post("/v1/feedback", &json!({"decision": last, "score": 1}).to_string()).expect("answered");
+    assert!(known.0.starts_with("HTTP/1.1 200"), "{known:?}");
+    let database = rusqlite::Connection::open(folder.path().join("records.db")).expect("opens");
+    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("checked");
+    assert_eq!(check, "ok");
+    let records = export(folder.path());
+    let ids: std::collections::HashSet<&str> =
+        records.iter().filter_map(|record| record["id"].as_str()).collect();
+    let early: Vec<&String> =
+        answered.iter().filter(|(_, at)| *at + LAST_SECOND < killed).map(|(id, _)| id).collect();
+    assert!(early.len() > 20, "{} answers before the last second", early.len());
+    let lost = early.iter().filter(|id| !ids.contains(id.as_str())).count();
+    assert_eq!(lost, 0, "of {} answers before the last second", early.len());
+
+    let replay = json_of(&pointsman(folder.path(), &["replay", "--json"]));
+    let count = json!(replay["report"]["records"].as_u64().expect("a number"));
+    assert_eq!((&replay["report"]["identical"], &replay["report"]["unfaithful"]), (&count, &json!(0)));
+}
+
+#[test]
+fn records_are_listed_summed_up_exported_and_replayed() {
+    let folder = recording_folder("prompts = \"full\"\n");
+    let prompts = ["hi there", "Prove that there are infinitely many primes", "Write a haiku about rain"];
+    {
+        let served = Served::start(folder.path());
+        let ids: Vec<String> = prompts.iter().map(|prompt| served.chat(prompt).expect("answered")).collect();
+        let told = served.post("/v1/feedback", &json!({"decision": ids[1], "score": 0.5}).to_string());
+        assert!(told.is_some_and(|(head, _)| head.starts_with("HTTP/1.1 200")));
+        // Told to end, it writes what it has.
+        #[cfg(unix)]
+        {
+            let pid = served.child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+            let mut served = served;
+            assert!(served.child.wait().expect("it ends").success());
+        }
+    }
+    let run = |args: &[&str]| pointsman(folder.path(), args);
+    let listed = json_of(&run(&["records", "list", "--json"]));
+    let subjects: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|record| &record["prompt"]["full"][0]["content"])
+        .collect();
+    assert_eq!(subjects, [&json!(prompts[0]), &json!(prompts[1]), &json!(prompts[2])]);
+    let lines = text(&run(&["records", "list", "-n", "2"]).stdout);
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert!(lines.contains("score 0.5") && lines.contains("whole") && !lines.contains(prompts[1]), "{lines}");
+
+    let stats = json_of(&run(&["records", "stats", "--json", "--since", "1h"]));
+    assert_eq!(
+        (&stats["records"], &stats["mean_score"], &stats["with_prompt"]),
+        (&json!(3), &json!(0.5), &json!(3))
+    );
+    assert_eq!(stats["by"]["task"]["math"], 1, "{stats:#}");
+    assert!(text(&run(&["records", "stats"]).stdout).contains("3 records, 3 with prompts"));
+
+    let written = run(&["records", "export", "--out", "out.jsonl"]);
+    assert!(text(&written.stderr).contains("3 records written to out.jsonl"), "{}", text(&written.stderr));
+    let from_lines = json_of(&run(&["records", "list", "--json", "--records", "out.jsonl"]));
+    assert_eq!(from_lines, listed, "nothing is lost on the way");
+
+    let table = "[models]\nonly = \"demo/only\"\n[route]\ndefault = \"only\"\n";
+    std::fs::write(folder.path().join("new.toml"), table).expect("written");
+    for records in [&[][..], &["--records", "out.jsonl"]] {
+        let replay = json_of(&run(&[&["replay", "--json", "--against", "new.toml"], records].concat()));
+        assert_eq!((&replay["report"]["moved"], &replay["report"]["identical"]), (&json!(3), &json!(0)));
+        assert_eq!(replay["report"]["moves"][0]["to"]["model"], "only");
+    }
+    let relabelled = json_of(&run(&["replay", "--json", "--relabel"]));
+    assert_eq!(
+        (&relabelled["report"]["identical"], &relabelled["report"]["relabelled"]),
+        (&json!(3), &json!(0))
+    );
+    assert_eq!(relabelled["without_prompt"], 0);
+
+    let forged = std::fs::read_to_string(folder.path().join("out.jsonl")).expect("there");
+    let forged = forged.replace("\"decision\":{\"model\":\"cheap\"", "\"decision\":{\"model\":\"strong\"");
+    std::fs::write(folder.path().join("forged.jsonl"), forged).expect("written");
+    let caught = run(&["replay", "--records", "forged.jsonl"]);
+    assert_eq!(caught.status.code(), Some(1));
+    assert!(text(&caught.stdout).contains("unfaithful:"), "{}", text(&caught.stdout));
+}
+
+#[test]
+fn commands_without_records_say_where_to_find_them() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (args, said) in [
+        (&["records", "list"][..], "say with --records FILE"),
+        (&["replay"], "say with --records FILE"),
+        (&["records", "stats", "--records", "none.db"], "none.db"),
+        (&["records", "list", "--since", "yesterday"], "24h or 7d"),
+        (&["replay", "--against", "none.toml"], "none.toml"),
+    ] {
+        let output = pointsman(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(said), "{args:?}: {}", text(&output.stderr));
+    }
+}
