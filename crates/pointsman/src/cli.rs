@@ -231,6 +231,9 @@ pub(crate) struct EvalTasksArgs {
     /// Exit with 1 when the accuracy (accepted label) is below this
     #[arg(long, value_name = "SHARE")]
     pub(crate) floor: Option<f64>,
+    /// An `items.csv` of an earlier report: say which labels moved since
+    #[arg(long, value_name = "CSV")]
+    pub(crate) against: Option<PathBuf>,
     /// Seed of the bootstrap and of the perturbations
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
