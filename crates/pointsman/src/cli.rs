@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Fit abilities and difficulty to outcomes of your own
     Calibrate(CalibrateArgs),
+    /// Fit an item-response model to outcomes of many models: how able they are, and how hard the prompts
+    Fit(FitArgs),
     /// Measure a classifier on labelled data
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -194,6 +196,31 @@ pub(crate) struct CalibrateArgs {
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) date: Option<String>,
     /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// Outcomes: JSON lines, gzipped or not, with many models a row or one
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) outcomes: Vec<PathBuf>,
+    /// Folder for items.jsonl, abilities.toml, report.json and report.html
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Date of the abilities [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Spellings of models: TOML with [models] and [modes] [default: a table for public records]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aliases: Option<PathBuf>,
+    /// Leave out a model's outcomes on a source
+    #[arg(long, value_name = "MODEL@SOURCE", num_args = 1..)]
+    pub(crate) exclude: Vec<String>,
+    /// Keep broken runs; they are reported all the same
+    #[arg(long)]
+    pub(crate) keep_broken: bool,
+    /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }

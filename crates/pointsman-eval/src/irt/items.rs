@@ -37,23 +37,38 @@ pub(super) fn posteriors(
             Evidence { prior, responses: &row.responses, theta: &theta, trials }.posterior(&mut information)
         });
         let items = items.collect();
-        fill_in_location(&mut information);
+        balance(&mut information);
         BlockPosterior { items, information }
     };
     blocks.into_par_iter().map(of_block).collect()
 }
 
-/// Fills in the row of `μ` from that of the abilities and of `α`: moving all abilities and `μ` together changes nothing, so
-/// that every row sums up to 0 over them. Errors of quadrature, which many items share, would otherwise outweigh the
-/// little that a few linking models tell about the place of a source.
-fn fill_in_location(information: &mut Triangle) {
+/// Makes every row of the information sum up to 0 over the abilities and `μ`, as it must: moving all of them together changes
+/// nothing. What is in the way is the error of quadrature in the abilities' part. It is small for an item but the same
+/// in many, and would outweigh the little that a few linking models tell about the place of a source. The entry of `μ` itself,
+/// a posterior variance, is far more exact and stays; the others change in proportion to their part in it.
+fn balance(information: &mut Triangle) {
     let (mu, alpha) = (information.size() - 2, information.size() - 1);
-    for row in (0..mu).chain([alpha]) {
-        let sum: f64 = (0..mu).map(|model| information.get(row, model)).sum();
-        information.add(row, mu, -sum);
+    let row: Vec<f64> = (0..mu).map(|model| information.get(model, mu)).collect();
+    let total: f64 = row.iter().sum();
+    if total >= 0.0 {
+        return;
     }
-    let sum: f64 = (0..mu).map(|model| information.get(model, mu)).sum();
-    information.add(mu, mu, -sum);
+    let shares: Vec<f64> = row.iter().map(|entry| entry / total).collect();
+    for fixed in [mu, alpha] {
+        let sum: f64 = (0..mu).map(|model| information.get(fixed, model)).sum();
+        let excess = sum + information.get(fixed, mu);
+        shares.iter().enumerate().for_each(|(model, share)| information.add(fixed, model, -excess * share));
+    }
+    let excess: Vec<f64> =
+        (0..mu).map(|row| (0..=mu).map(|place| information.get(row, place)).sum()).collect();
+    let all: f64 = excess.iter().sum();
+    for i in 0..mu {
+        for j in 0..=i {
+            let surplus = excess[i] * shares[j] + shares[i] * excess[j] - all * shares[i] * shares[j];
+            information.add(i, j, -surplus);
+        }
+    }
 }
 
 /// Intra-class correlation of several answers of a model to one item, 0 to 1: the `ρ` at which squared residuals of

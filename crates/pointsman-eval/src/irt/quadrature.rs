@@ -8,16 +8,20 @@ use super::linear::Triangle;
 use super::matrix::Response;
 use super::parameters::BlockParameters;
 
-/// Nodes and weights of the Gauss–Hermite rule for a standard normal weight.
-const RULE: [(f64, f64); 5] = [
-    (-2.856_970_013_872_806, 0.011_257_411_327_720_7),
-    (-1.355_626_179_974_266, 0.222_075_922_005_613),
-    (0.0, 0.533_333_333_333_333),
-    (1.355_626_179_974_266, 0.222_075_922_005_613),
-    (2.856_970_013_872_806, 0.011_257_411_327_720_7),
+/// Nodes and weights of the Gauss–Hermite rule for a standard normal weight, for `z` and for `t`.
+const Z_RULE: [(f64, f64); 7] = [
+    (-3.750_439_717_725_742, 0.000_548_268_855_972_218),
+    (-2.366_759_410_734_541, 0.030_757_123_967_586_5),
+    (-1.154_405_394_739_968, 0.240_123_178_605_013),
+    (0.0, 0.457_142_857_142_857),
+    (1.154_405_394_739_968, 0.240_123_178_605_013),
+    (2.366_759_410_734_541, 0.030_757_123_967_586_5),
+    (3.750_439_717_725_742, 0.000_548_268_855_972_218),
 ];
-/// Nodes of its product with itself.
-const NODES: usize = RULE.len() * RULE.len();
+const T_RULE: [(f64, f64); 3] =
+    [(-1.732_050_807_568_877, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.732_050_807_568_877, 1.0 / 6.0)];
+/// Nodes of the product of both rules.
+const NODES: usize = Z_RULE.len() * T_RULE.len();
 
 /// Most Newton steps to the highest point.
 const STEPS: usize = 40;
@@ -113,7 +117,7 @@ impl Nodes {
 
 impl Evidence<'_> {
     /// The posterior. The item's part of the observed information is added to `information`, whose places are those of
-    /// the block's models and then of `μ`, which is left as it is, and `α`.
+    /// the block's models and then of `μ` and `α`.
     pub(super) fn posterior(&self, information: &mut Triangle) -> ItemPosterior {
         let nodes = self.nodes();
         let posterior = self.summary(&nodes);
@@ -126,7 +130,7 @@ impl Evidence<'_> {
         let [first, across, second] = peak.factor;
         let (mut log_weights, mut z, mut t) = ([0.0; NODES], [0.0; NODES], [0.0; NODES]);
         let (mut a, mut b) = ([0.0; NODES], [0.0; NODES]);
-        let rules = RULE.iter().flat_map(|z| RULE.iter().map(move |t| (z, t)));
+        let rules = Z_RULE.iter().flat_map(|z| T_RULE.iter().map(move |t| (z, t)));
         for (node, ((e, weight_z), (f, weight_t))) in rules.enumerate() {
             (z[node], t[node]) = (peak.z + first * e, peak.t + across * e + second * f);
             (b[node], a[node]) = self.prior.at(z[node], t[node]);
@@ -182,27 +186,43 @@ impl Evidence<'_> {
             let weight = self.trials.of(response.trials);
             weight * (response.score * mean_a - nodes.mean(|node| nodes.a[node] * chances[node]))
         };
-        let theta_score: Vec<f64> = self.responses.iter().zip(&nodes.chances).map(theta_score).collect();
+        let expected: Vec<f64> =
+            nodes.chances.iter().map(|chances| nodes.mean(|node| chances[node])).collect();
+        let mut theta_score: Vec<f64> = self.responses.iter().zip(&nodes.chances).map(theta_score).collect();
+        let block_score = [z / block.sigma, t / spread];
+        self.balance(&mut theta_score, block_score[0], &expected);
         ItemPosterior {
             b: (block.mu + block.sigma * z, block.sigma * deviation(z, zz)),
             ln_a: (block.alpha + spread * t, spread * deviation(t, tt)),
-            // Only the distance of the abilities from μ counts.
-            block_score: [-theta_score.iter().sum::<f64>(), t / spread],
             theta_score,
+            block_score,
             squares: [zz, tt],
-            expected: nodes.chances.iter().map(|chances| nodes.mean(|node| chances[node])).collect(),
+            expected,
             log_likelihood: nodes.log_likelihood,
         }
     }
 
-    /// Observed information in the abilities and `α` by Louis (1982): the expectation of the information that there would
-    /// be if `b` and `a` were known, less the covariance of the scores that there would be. What belongs to `μ` follows
-    /// from these, see [`fill_in_location`](super::items).
+    /// Spreads over the responses, in proportion to `w P (1 − P)`, what the scores in the abilities and in `μ` lack to sum up
+    /// to 0, as they must: only the distance between them counts. Quadrature finds the score in `μ`, which is the
+    /// posterior's mean, far more exactly than the others.
+    fn balance(&self, theta_score: &mut [f64], mu_score: f64, expected: &[f64]) {
+        let answers = self.responses.iter().zip(expected);
+        let shares: Vec<f64> =
+            answers.map(|(response, p)| self.trials.of(response.trials) * p * (1.0 - p)).collect();
+        let (total, excess) = (shares.iter().sum::<f64>(), theta_score.iter().sum::<f64>() + mu_score);
+        if total > 0.0 {
+            theta_score.iter_mut().zip(&shares).for_each(|(score, share)| *score -= excess * share / total);
+        }
+    }
+
+    /// Observed information by Louis (1982): the expectation of the information that there would be if `b` and `a`
+    /// were known, less the covariance of the scores that there would be.
     fn add_information(&self, nodes: &Nodes, posterior: &ItemPosterior, information: &mut Triangle) {
-        let spread = self.prior.spread;
-        let alpha = information.size() - 1;
-        information.add(alpha, alpha, spread.powi(-2));
-        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 1);
+        let Prior { block, spread } = self.prior;
+        let end = information.size() - 2;
+        information.add(end, end, block.sigma.powi(-2));
+        information.add(end + 1, end + 1, spread.powi(-2));
+        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 2);
         for (response, chances) in self.responses.iter().zip(&nodes.chances) {
             let weight = self.trials.of(response.trials);
             let of_node =
@@ -211,8 +231,9 @@ impl Evidence<'_> {
             let score = |node: usize| weight * nodes.a[node] * (response.score - chances[node]);
             scores.push((response.model, std::array::from_fn(score)));
         }
-        scores.push((alpha, nodes.t.map(|t| t / spread)));
-        let means = posterior.theta_score.iter().chain(&posterior.block_score[1..]);
+        scores.push((end, nodes.z.map(|z| z / block.sigma)));
+        scores.push((end + 1, nodes.t.map(|t| t / spread)));
+        let means = posterior.theta_score.iter().chain(&posterior.block_score);
         for ((_, score), mean) in scores.iter_mut().zip(means) {
             score
                 .iter_mut()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::FitReport;
-use crate::irt::{Fit, ModelFit, Run, SourceFit};
+use crate::irt::{Convergence, Fit, ModelFit, Run, SourceFit};
 
 /// How many of the best and of the worst models are listed.
 const LISTED: usize = 5;
@@ -104,8 +104,8 @@ pub(super) fn said_of(run: &Run) -> String {
 pub(super) fn convergence(fit: &Fit) -> String {
     let found = &fit.convergence;
     let how = if found.converged { "converged" } else { "did not converge" };
-    let (passes, gain) = (count(found.passes, "pass").replace("passs", "passes"), found.gain);
-    format!("{how} after {passes}; a further step promises {gain:.3} of log likelihood")
+    let Convergence { passes, gain, .. } = found;
+    format!("{how} after {passes} passes; a further step promises {gain:.3} of log likelihood")
 }
 
 /// What a reader should know before using the figures.
