@@ -1,6 +1,6 @@
 //! A fit as the abilities that target mode reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pointsman_domain::{Ability, ModelName};
 use pointsman_policy::{Abilities, Discrimination, Estimate, ModelAbility};
@@ -18,20 +18,25 @@ impl Fit {
     pub fn abilities(&self, date: String, origin: String) -> Abilities {
         let slopes = self.labels.iter().map(|(label, fit)| (label.clone(), fit.a));
         let models = self.models.iter().filter(|model| model.component == 0);
+        let names: BTreeSet<String> = self.models.iter().map(|model| model.name.to_lowercase()).collect();
         Abilities {
             date,
             origin,
             discrimination: Discrimination { default: self.summary.a, labels: slopes.collect() },
-            models: models.map(|model| (ModelName::new(model.name.as_str()), ability(model))).collect(),
+            models: models
+                .map(|model| (ModelName::new(model.name.as_str()), ability(model, &names)))
+                .collect(),
         }
     }
 }
 
-fn ability(model: &ModelFit) -> ModelAbility {
+/// A further name that is a model's own, `names` being those of all models in lower case, is left to that model.
+fn ability(model: &ModelFit, names: &BTreeSet<String>) -> ModelAbility {
     let labels: BTreeMap<_, _> =
         model.labels.iter().map(|(label, found)| (label.clone(), estimate(found))).collect();
     let general = LabelEstimate { ability: model.ability, se: model.se, items: model.items };
-    ModelAbility { aliases: model.aliases.clone(), general: estimate(&general), labels }
+    let aliases = model.aliases.iter().filter(|alias| !names.contains(&alias.to_lowercase())).cloned();
+    ModelAbility { aliases: aliases.collect(), general: estimate(&general), labels }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "abilities are kept as f32")]

@@ -65,7 +65,7 @@ impl Run {
 /// How many standard deviations below its ability elsewhere a broken run is, …
 pub const BROKEN_Z: f64 = 3.0;
 /// … and how far on the scale.
-pub const BROKEN_GAP: f64 = 0.75;
+pub const BROKEN_GAP: f64 = 1.0;
 /// How many robust standard deviations below the median model a broken run of a model with one source is.
 pub const BROKEN_ALONE_Z: f64 = 5.0;
 

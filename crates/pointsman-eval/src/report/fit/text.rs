@@ -42,11 +42,12 @@ impl fmt::Display for FitReport {
                 writeln!(f, "{:<40} {ability:>14} {:>9}", model.name, grouped(model.items))?;
             }
         }
+        writeln!(f)?;
         for broken in &self.fit.broken {
             let what = if broken.excluded { "broken run, left out" } else { "broken run, kept" };
-            writeln!(f, "\n{what}: {}", said_of(&broken.run))?;
+            writeln!(f, "{what}: {}", said_of(&broken.run))?;
         }
-        writeln!(f, "\n{}", convergence(&self.fit))?;
+        writeln!(f, "{}", convergence(&self.fit))?;
         warnings(self).iter().try_for_each(|warning| writeln!(f, "note: {warning}"))
     }
 }
