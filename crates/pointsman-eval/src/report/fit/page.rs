@@ -22,8 +22,9 @@ pub fn fit_page(report: &FitReport) -> String {
     let fit = &report.fit;
     let pool = ranked(fit);
     let reach = Reach::new(fit, &pool);
-    let about = format!("{} · {}", text::about(report), report.provenance.date);
-    parts::page("Item-response fit", &report.provenance.dataset, &about, |html| {
+    let name = format!("{} on {}", count(fit.summary.models, "model"), count(fit.summary.items, "prompt"));
+    let about = format!("{} · {}", report.provenance.dataset, report.provenance.date);
+    parts::page("Item-response fit", &name, &about, |html| {
         tiles(html, fit);
         notes(html, report);
         section(html, "Models and prompts on one scale", SCALE, |html| {
@@ -41,7 +42,7 @@ pub fn fit_page(report: &FitReport) -> String {
         links(html, fit);
         curves(html, fit, reach);
         runs(html, fit);
-        abilities(html, fit, &pool, reach);
+        abilities(html, fit, &pool);
         diagnostics(html, fit);
     })
 }
@@ -202,8 +203,10 @@ fn run(html: &mut Html, run: &Run, state: &str) {
     html.cell(&format!("{:+.1}", run.z)).raw("<td>").text(state).raw("</tr>\n");
 }
 
-fn abilities(html: &mut Html, fit: &Fit, pool: &[&ModelFit], reach: Reach) {
-    let note = "With 95 % intervals, errors of the links between sources included.";
+fn abilities(html: &mut Html, fit: &Fit, pool: &[&ModelFit]) {
+    let note = "With 95 % intervals of what the outcomes leave open. Between models of different sources the errors of the sources' \
+                places come on top.";
+    let reach = Reach::of_models(pool);
     section(html, "Abilities of the pool", note, |html| {
         table_of_models(html, pool, reach);
         let others: Vec<&ModelFit> =

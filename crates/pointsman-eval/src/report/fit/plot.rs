@@ -27,10 +27,19 @@ impl Reach {
         difficulties.sort_by(f64::total_cmp);
         let at = |percent: usize| difficulties.get(difficulties.len() * percent / 100).copied();
         let ends = pool.iter().map(|model| model.ability).chain(at(1)).chain(at(99));
-        let (low, high) =
-            ends.fold((-1.0f64, 1.0f64), |(low, high), value| (low.min(value), high.max(value)));
-        let half = |value: f64| value * 2.0;
-        Self { low: (half(low) - 0.5).floor() / 2.0, high: (half(high) + 0.5).ceil() / 2.0 }
+        Self::over(ends)
+    }
+
+    /// Over all abilities of `pool`.
+    pub(super) fn of_models(pool: &[&ModelFit]) -> Self {
+        Self::over(pool.iter().map(|model| model.ability))
+    }
+
+    /// Over `values`, at least from −1 to 1, widened to half units.
+    fn over(values: impl Iterator<Item = f64>) -> Self {
+        let ends = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
+        let (low, high) = values.fold((-1.0, 1.0), ends);
+        Self { low: (low * 2.0 - 0.5).floor() / 2.0, high: (high * 2.0 + 0.5).ceil() / 2.0 }
     }
 
     /// Where `ability` is, 0 to 1 within the reach.
