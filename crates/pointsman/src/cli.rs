@@ -287,6 +287,10 @@ pub(crate) struct EvalRoutingArgs {
 pub(crate) struct EvalDifficultyArgs {
     #[command(flatten)]
     pub(crate) outcomes: OutcomesArgs,
+    /// Also fit heads to these items, on the encoder and on counted figures, and judge them on items and on sources left
+    /// out
+    #[arg(long)]
+    pub(crate) heads: bool,
     /// Item difficulties of `pointsman fit` (items.jsonl) to compare with, instead of the share of models that fail
     #[arg(long, value_name = "FILE")]
     pub(crate) items: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! How well predicted difficulty foretells who fails, by source, beside controls.
 
 mod figure;
+mod held_out;
 mod rank;
 mod reliability;
 mod scorer;
@@ -15,6 +16,7 @@ use crate::routing::Role;
 use scorer::{Scorer, scorers};
 
 pub use figure::Figure;
+pub use held_out::{Fitted, held_out};
 pub use rank::{pairwise_accuracy, spearman};
 pub use reliability::{Bin, Reliability};
 
@@ -107,12 +109,18 @@ pub struct DifficultyReport {
 }
 
 impl DifficultyReport {
-    /// Works out every figure, with intervals from `draws` draws of prompts. The same seed gives the same.
+    /// Works out every figure, with intervals from `draws` draws of prompts, for the classifier, for heads `fitted` to these
+    /// prompts, and for the controls. The same seed gives the same.
     #[must_use]
-    pub fn new(provenance: DifficultyProvenance, prompts: &[Rated<'_>], draws: usize) -> Self {
+    pub fn new(
+        provenance: DifficultyProvenance,
+        prompts: &[Rated<'_>],
+        fitted: &[Fitted],
+        draws: usize,
+    ) -> Self {
         let seed = provenance.seed;
         let truth: Vec<f64> = prompts.iter().map(|prompt| prompt.truth).collect();
-        let scorers = scorers(prompts, &truth, seed);
+        let scorers = scorers(prompts, fitted, &truth, seed);
         let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (row, prompt) in prompts.iter().enumerate() {
             rows.entry(prompt.source).or_default().push(row);
@@ -226,8 +234,8 @@ mod tests {
 
     #[test]
     fn figures_by_source() {
-        let report = DifficultyReport::new(provenance(), &made(), 50);
-        assert_eq!(report, DifficultyReport::new(provenance(), &made(), 50));
+        let report = DifficultyReport::new(provenance(), &made(), &[], 50);
+        assert_eq!(report, DifficultyReport::new(provenance(), &made(), &[], 50));
         let names: Vec<_> = report.sources.iter().map(|s| (s.source.as_str(), s.prompts)).collect();
         assert_eq!(names, [("right/a", 80), ("wrong", 40)]);
         let figure =
@@ -249,7 +257,7 @@ mod tests {
     #[test]
     fn models_are_compared_with_their_outcomes() {
         let pairs = vec![(0.8, 1.0), (0.8, 1.0), (0.8, 0.0), (0.2, 0.0)];
-        let report = DifficultyReport::new(provenance(), &[], 5).with_models(vec![("m".into(), pairs)]);
+        let report = DifficultyReport::new(provenance(), &[], &[], 5).with_models(vec![("m".into(), pairs)]);
         let model = &report.models[0];
         assert_eq!((model.outcomes, model.measured), (4, 0.5));
         assert!((model.expected - 0.65).abs() < 1e-12);

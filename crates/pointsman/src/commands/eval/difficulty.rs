@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use pointsman_classifier::{Classifier, Embedded};
+use pointsman_classifier::features::FEATURES;
+use pointsman_classifier::{Classifier, Embedded, features};
 use pointsman_domain::{Ability, Difficulty};
-use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Rated};
+use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Fitted, Rated, held_out};
+use pointsman_eval::linear::Design;
 use pointsman_eval::outcomes::Item;
 use pointsman_eval::report;
 use pointsman_policy::Abilities;
@@ -55,7 +57,8 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
         unreadable: outcomes.skipped.len(),
         seed: args.outcomes.seed,
     };
-    let mut report = DifficultyReport::new(provenance, &rated, DRAWS);
+    let fitted = if args.heads { heads(&items, &embedded, &rated, args.outcomes.seed)? } else { Vec::new() };
+    let mut report = DifficultyReport::new(provenance, &rated, &fitted, DRAWS);
     if let Some((_, abilities)) = &calibration.abilities {
         report = report.with_models(chances(&classifier, abilities, &items, &embedded));
     }
@@ -76,13 +79,26 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
     Ok(Outcome::Done)
 }
 
+/// Heads on the encoder's pooled layers and on what is counted in the text, held out by item and by source.
+fn heads(items: &[&Item], embedded: &[Embedded], rated: &[Rated<'_>], seed: u64) -> Result<Vec<Fitted>> {
+    let width = embedded.first().map_or(0, |first| first.embedding.len());
+    let (mut encoded, mut counted) = (Design::new(width), Design::new(FEATURES));
+    for (item, embedded) in items.iter().zip(embedded) {
+        encoded.push(embedded.embedding.iter().map(|value| f64::from(*value)));
+        counted.push(features(item.prompt.subject()).iter().map(|value| f64::from(*value)));
+    }
+    let mut fitted = held_out(["head, items left out", "head, source left out"], &encoded, rated, seed)?;
+    fitted.extend(held_out(["counts, items left out", "counts, source left out"], &counted, rated, seed)?);
+    Ok(fitted)
+}
+
 fn name_of(items: Option<&Path>) -> String {
     items.map_or("the input".to_owned(), |path| path.display().to_string())
 }
 
 /// A line of the items that `pointsman fit` writes; what else is in it does not matter here.
 #[derive(Deserialize)]
-struct Fitted {
+struct FittedItem {
     id: String,
     source: String,
     b: f32,
@@ -95,7 +111,7 @@ fn fitted(path: &Path) -> Result<HashMap<(String, String), f64>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(i, line)| {
-            let row: Fitted = serde_json::from_str(line).with_context(|| {
+            let row: FittedItem = serde_json::from_str(line).with_context(|| {
                 format!(
                     "{}:{}: not an item of `pointsman fit` ({{\"id\", \"source\", \"b\"}})",
                     path.display(),
