@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pointsman_eval::routing::published::Format;
 
+use crate::commands::eval::scores::Scored;
 use crate::time::Since;
 
 /// Local, neutral, learned model router.
@@ -305,15 +306,26 @@ pub(crate) struct EvalRoutingArgs {
     /// Fit a head to the outcomes of this many prompts, and evaluate on the rest
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) adapt: usize,
-    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "score"}; higher = to the stronger
+    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "source", "score"}; higher = to the stronger
     #[arg(long, value_name = "FILE")]
     pub(crate) scores: Option<PathBuf>,
+    /// Another router to compare with, by its scores of the prompts: JSON lines with {"id", "score"}
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) router: Vec<Scored>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalDifficultyArgs {
     #[command(flatten)]
     pub(crate) outcomes: OutcomesArgs,
+    /// Also fit heads to these items, on the encoder and on counted figures, and judge them on items and on sources left
+    /// out
+    #[arg(long)]
+    pub(crate) heads: bool,
+    /// Where the difficulty of every prompt goes, as JSON lines with {"id", "source", "score"}; with --heads that of the head
+    /// which has not seen the prompt's source
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
     /// Item difficulties of `pointsman fit` (items.jsonl) to compare with, instead of the share of models that fail
     #[arg(long, value_name = "FILE")]
     pub(crate) items: Option<PathBuf>,

@@ -4,7 +4,7 @@ mod calibrate;
 mod check;
 mod classify;
 mod data;
-mod eval;
+pub(crate) mod eval;
 mod explain;
 mod fit;
 mod record_file;
