@@ -1,6 +1,7 @@
 # What a developer types and what CI runs. `just` lists the recipes.
 
 python := env("PYTHON", "python3")
+test_items := "models/pointsman-small/test-items.csv"
 venv := justfile_directory() / "target/venv"
 
 _default:
@@ -46,9 +47,14 @@ test-clients: _venv
 _venv:
     test -x {{venv}}/bin/pytest || ({{python}} -m venv {{venv}} && {{venv}}/bin/pip install -q -r tests/clients/requirements.txt)
 
-# Label quality on the project's own test split, with a floor
+# Label quality on the project's own test split, with a floor, and which labels moved since the file in git
 eval:
-    cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.80
+    cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.82 --against {{test_items}}
+
+# Write the label of each test prompt anew, after a change that should move some
+eval-update:
+    cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
+    cp target/eval/items.csv {{test_items}}
 
 # Benchmarks of the encoder and the training step
 bench:

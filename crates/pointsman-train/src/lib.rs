@@ -8,6 +8,7 @@ mod augment;
 mod backbone;
 pub mod batches;
 pub mod calibrate;
+mod card_scores;
 mod checkpoint;
 pub mod corpus;
 pub mod difficulty;

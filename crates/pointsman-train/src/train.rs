@@ -15,6 +15,7 @@ use toml::{Table, Value};
 
 use crate::backbone::Backbone;
 use crate::calibrate;
+use crate::card_scores;
 use crate::corpus::{Corpus, Example, Split};
 use crate::difficulty::{DifficultyItems, Refit, with_head};
 use crate::embeddings;
@@ -104,12 +105,15 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     let dev_outputs = dev.outputs(&network)?;
     let calibration = calibration(&dev.rows, &dev_outputs, recipe.abstain_below);
     let rounding = Rounding::between(&unrounded, &dev_outputs);
-    let (dev, test) =
-        (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test.outputs(&network)?));
+    let test_outputs = test.outputs(&network)?;
+    let curve = card_scores::risk_coverage(&test.rows, &test_outputs, &calibration);
+    let (dev, test) = (scores::score(&dev.rows, &dev_outputs), scores::score(&test.rows, &test_outputs));
+    let mut test_scores = card_scores::side(&test);
+    test_scores.extend(curve.map(|curve| ("risk_coverage".to_owned(), curve)));
     let scores = [
-        ("dev".to_owned(), Value::Table(scores_table(&dev))),
-        ("test".to_owned(), Value::Table(scores_table(&test))),
-        ("quantization".to_owned(), Value::Table(rounding_table(&rounding))),
+        ("dev".to_owned(), Value::Table(card_scores::side(&dev))),
+        ("test".to_owned(), Value::Table(test_scores)),
+        ("quantization".to_owned(), Value::Table(card_scores::rounding(&rounding))),
     ];
     let mut card = card(training, vocabulary, calibration, Table::from_iter(scores))?;
     let bytes = match (training.difficulty, &recipe.difficulty) {
@@ -216,31 +220,6 @@ fn data_table(corpus: &Corpus) -> Table {
         ("dev".to_owned(), count(Split::Dev)),
         ("test".to_owned(), count(Split::Test)),
         ("dropped_near_duplicates".to_owned(), Value::Integer(corpus.dropped as i64)),
-    ])
-}
-
-pub(crate) fn rounded(value: f64) -> Value {
-    Value::Float((value * 1e4).round() / 1e4)
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
-fn rounding_table(rounding: &Rounding) -> Table {
-    Table::from_iter([
-        ("rows".to_owned(), Value::Integer(rounding.rows as i64)),
-        ("logit_error_median".to_owned(), rounded(rounding.median.into())),
-        ("logit_error_max".to_owned(), rounded(rounding.max.into())),
-        ("label_flips".to_owned(), Value::Integer(rounding.flips as i64)),
-    ])
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
-fn scores_table(scores: &Scores) -> Table {
-    Table::from_iter([
-        ("task_rows".to_owned(), Value::Integer(scores.tasks as i64)),
-        ("task_accuracy".to_owned(), rounded(scores.accuracy)),
-        ("task_macro_f1".to_owned(), rounded(scores.macro_f1)),
-        ("outcome_rows".to_owned(), Value::Integer(scores.outcomes as i64)),
-        ("difficulty_spearman".to_owned(), rounded(scores.spearman)),
     ])
 }
 

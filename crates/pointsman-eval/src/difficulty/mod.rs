@@ -1,6 +1,8 @@
 //! How well predicted difficulty foretells who fails, by source, beside controls.
 
+mod bands;
 mod figure;
+mod held_out;
 mod rank;
 mod reliability;
 mod scorer;
@@ -14,7 +16,9 @@ use crate::metrics::{Interval, resamples};
 use crate::routing::Role;
 use scorer::{Scorer, scorers};
 
+pub use bands::BandShare;
 pub use figure::Figure;
+pub use held_out::{Fitted, held_out};
 pub use rank::{pairwise_accuracy, spearman};
 pub use reliability::{Bin, Reliability};
 
@@ -44,6 +48,9 @@ pub struct ScorerReport {
     pub role: Role,
     /// The figures that have a meaning.
     pub figures: BTreeMap<Figure, Interval>,
+    /// Expected and measured failures in each band that it gives; of the controls, none.
+    #[serde(default)]
+    pub bands: Vec<BandShare>,
 }
 
 /// Figures on the prompts of one source, or of all.
@@ -107,12 +114,18 @@ pub struct DifficultyReport {
 }
 
 impl DifficultyReport {
-    /// Works out every figure, with intervals from `draws` draws of prompts. The same seed gives the same.
+    /// Works out every figure, with intervals from `draws` draws of prompts, for the classifier, for heads `fitted` to these
+    /// prompts, and for the controls. The same seed gives the same.
     #[must_use]
-    pub fn new(provenance: DifficultyProvenance, prompts: &[Rated<'_>], draws: usize) -> Self {
+    pub fn new(
+        provenance: DifficultyProvenance,
+        prompts: &[Rated<'_>],
+        fitted: &[Fitted],
+        draws: usize,
+    ) -> Self {
         let seed = provenance.seed;
         let truth: Vec<f64> = prompts.iter().map(|prompt| prompt.truth).collect();
-        let scorers = scorers(prompts, &truth, seed);
+        let scorers = scorers(prompts, fitted, &truth, seed);
         let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (row, prompt) in prompts.iter().enumerate() {
             rows.entry(prompt.source).or_default().push(row);
@@ -178,6 +191,10 @@ impl SourceReport {
                     Some((figure, Interval::of_draws(value, draws)))
                 })
                 .collect(),
+            bands: match scorer.role {
+                Role::Own => BandShare::of(&scorer.share, truth, rows),
+                _ => Vec::new(),
+            },
         };
         let own = scorers.first().map(|own| &own.share);
         let pairs = rows.iter().filter_map(|row| Some((1.0 - own?[*row], 1.0 - truth[*row], 1.0)));
@@ -226,8 +243,8 @@ mod tests {
 
     #[test]
     fn figures_by_source() {
-        let report = DifficultyReport::new(provenance(), &made(), 50);
-        assert_eq!(report, DifficultyReport::new(provenance(), &made(), 50));
+        let report = DifficultyReport::new(provenance(), &made(), &[], 50);
+        assert_eq!(report, DifficultyReport::new(provenance(), &made(), &[], 50));
         let names: Vec<_> = report.sources.iter().map(|s| (s.source.as_str(), s.prompts)).collect();
         assert_eq!(names, [("right/a", 80), ("wrong", 40)]);
         let figure =
@@ -249,7 +266,7 @@ mod tests {
     #[test]
     fn models_are_compared_with_their_outcomes() {
         let pairs = vec![(0.8, 1.0), (0.8, 1.0), (0.8, 0.0), (0.2, 0.0)];
-        let report = DifficultyReport::new(provenance(), &[], 5).with_models(vec![("m".into(), pairs)]);
+        let report = DifficultyReport::new(provenance(), &[], &[], 5).with_models(vec![("m".into(), pairs)]);
         let model = &report.models[0];
         assert_eq!((model.outcomes, model.measured), (4, 0.5));
         assert!((model.expected - 0.65).abs() < 1e-12);

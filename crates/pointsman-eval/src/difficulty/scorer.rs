@@ -1,8 +1,8 @@
 //! Ways to tell difficulty: the classifier and the controls.
 
-use pointsman_domain::Difficulty;
+use pointsman_domain::{Ability, Difficulty};
 
-use super::Rated;
+use super::{Fitted, Rated};
 use crate::linear::folds;
 use crate::routing::controls::{group_means, ranks};
 use crate::routing::{LENGTH, Role};
@@ -21,19 +21,14 @@ pub(super) struct Scorer {
 /// Parts in cross-fitted means.
 const FOLDS: usize = 5;
 
-/// The classifier, the length, and the mean of the data's own tasks.
-pub(super) fn scorers(prompts: &[Rated<'_>], truth: &[f64], seed: u64) -> Vec<Scorer> {
-    let predicted = |prompt: &Rated<'_>| f64::from(Difficulty::from_ability(prompt.predicted).value());
+/// The classifier, heads fitted to these prompts, the length, and the mean of the data's own tasks.
+pub(super) fn scorers(prompts: &[Rated<'_>], fitted: &[Fitted], truth: &[f64], seed: u64) -> Vec<Scorer> {
+    let predicted: Vec<Ability> = prompts.iter().map(|prompt| prompt.predicted).collect();
     let lengths: Vec<f64> = prompts.iter().map(|prompt| prompt.length).collect();
     let (means, places) = task_means(prompts, truth, seed);
-    vec![
-        Scorer {
-            name: "pointsman",
-            note: "the predicted difficulty",
-            role: Role::Own,
-            order: prompts.iter().map(|prompt| f64::from(prompt.predicted.0)).collect(),
-            share: prompts.iter().map(predicted).collect(),
-        },
+    let own = by_ability("pointsman", "the predicted difficulty", &predicted);
+    let fitted = fitted.iter().map(|head| by_ability(head.name, head.note, &head.abilities));
+    let controls = [
         Scorer {
             name: LENGTH,
             note: "the length of the prompt; its shares are the true ones in the order of the lengths",
@@ -48,7 +43,18 @@ pub(super) fn scorers(prompts: &[Rated<'_>], truth: &[f64], seed: u64) -> Vec<Sc
             order: places,
             share: means,
         },
-    ]
+    ];
+    std::iter::once(own).chain(fitted).chain(controls).collect()
+}
+
+fn by_ability(name: &'static str, note: &'static str, abilities: &[Ability]) -> Scorer {
+    Scorer {
+        name,
+        note,
+        role: Role::Own,
+        order: abilities.iter().map(|ability| f64::from(ability.0)).collect(),
+        share: abilities.iter().map(|b| f64::from(Difficulty::from_ability(*b).value())).collect(),
+    }
 }
 
 /// The values of `truth` handed out in the order of `scores`.

@@ -3,6 +3,7 @@
 mod answer;
 mod folds;
 mod mistakes;
+mod moves;
 mod predict;
 mod slices;
 
@@ -19,6 +20,7 @@ use crate::metrics::{
 pub use answer::Answer;
 pub use folds::{FOLDS, Fold, FoldReport, NVIDIA, OPENROUTER};
 pub use mistakes::Mistake;
+pub use moves::{Move, Moves};
 pub use predict::{Paraphrased, PredictError, predict, predict_paraphrased, predict_perturbed};
 pub use slices::Slice;
 

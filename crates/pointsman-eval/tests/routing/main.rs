@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pointsman_domain::Ability;
-use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Rated};
+use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Fitted, Rated};
 use pointsman_eval::outcomes::{Item, Outcomes};
 use pointsman_eval::report::{
     DifficultyRows, RoutingRows, difficulty_page, routing_page, write_difficulty, write_routing,
@@ -158,7 +158,10 @@ fn difficulty_by_source() {
         seed: 5,
     };
     let chances = vec![(0.9, 1.0), (0.4, 0.0), (0.6, 1.0)];
-    let report = DifficultyReport::new(provenance, &rated, 40).with_models(vec![("dear".into(), chances)]);
+    let abilities = rated.iter().map(|item| item.predicted).collect();
+    let fitted = [Fitted { name: "a head", note: "says what the classifier says", abilities }];
+    let report =
+        DifficultyReport::new(provenance, &rated, &fitted, 40).with_models(vec![("dear".into(), chances)]);
     insta::assert_snapshot!(report);
     let ids: Vec<&str> = outcomes.items.iter().map(|item| item.id.as_str()).collect();
     let rows = DifficultyRows { ids: &ids, prompts: &rated };

@@ -6,10 +6,10 @@ use pointsman_eval::linear::{HeadFit, fit_head};
 use toml::{Table, Value};
 
 use super::{DifficultyItems, embed};
+use crate::card_scores::rounded;
 use crate::error::TrainError;
 use crate::fit::tokenize;
 use crate::progress::Progress;
-use crate::train::rounded;
 
 /// What a head is fitted on.
 pub(crate) struct Refit<'a> {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use pointsman_domain::Prompt;
+use pointsman_domain::{Labels, Prompt};
 use pointsman_eval::dataset::{Dataset, Item, Mapping};
 use pointsman_eval::perturb::Perturbation;
 use pointsman_eval::report;
-use pointsman_eval::tasks::{Provenance, TaskReport, predict, predict_paraphrased, predict_perturbed};
+use pointsman_eval::tasks::{Moves, Provenance, TaskReport, predict, predict_paraphrased, predict_perturbed};
 
 use crate::cli::{EvalTasksArgs, Global};
 use crate::commands::Outcome;
@@ -70,7 +70,16 @@ pub(crate) fn run(args: &EvalTasksArgs, global: &Global) -> Result<Outcome> {
     } else {
         anstream::println!("{report}");
     }
+    if let Some(earlier) = &args.against {
+        anstream::eprintln!("since {}: {}", earlier.display(), moves(earlier, &data.items, &labels)?);
+    }
     Ok(verdict(&report, args.floor))
+}
+
+/// What moved since the run that wrote `earlier`.
+fn moves(earlier: &Path, items: &[Item], labels: &[Labels]) -> Result<Moves> {
+    let place = || format!("{}: cannot be read as the items.csv of a report", earlier.display());
+    Moves::since(File::open(earlier).with_context(place)?, items, labels).with_context(place)
 }
 
 /// What was read, in a line.

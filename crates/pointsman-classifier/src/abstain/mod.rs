@@ -3,9 +3,12 @@
 //! The rules are few, cheap and lean towards silence: what they miss is left to the confidence threshold, but a prompt
 //! that a person or program could mean is never refused by them.
 
+mod image_prompt;
+
 use pointsman_domain::{AbstainReason, Prompt};
 
 use crate::script::{self, Script};
+use image_prompt::is_image_prompt;
 
 /// How many bytes of a text are looked at.
 const SAMPLE_BYTES: usize = 8 << 10;
@@ -28,7 +31,12 @@ pub fn by_text(prompt: &Prompt, supported: &[Script]) -> Option<AbstainReason> {
         return Some(AbstainReason::Empty);
     }
     let sample = sample(prompt.subject().trim());
-    if is_binary(sample) || has_no_word(sample) || is_encoded(sample) || is_gibberish(sample) {
+    if is_binary(sample)
+        || has_no_word(sample)
+        || is_encoded(sample)
+        || is_gibberish(sample)
+        || is_image_prompt(sample)
+    {
         return Some(AbstainReason::NotLanguage);
     }
     if !supported.is_empty() && !script::mostly_in(sample, supported) {
@@ -148,6 +156,7 @@ mod tests {
             "asdfkjh qwlekjrh zxmcnvbq",
             "sdlkfjghsldkfjghlskdfjg",
             "\u{0}\u{1}\u{2}ELF\u{0}\u{0}\u{3}\u{0}",
+            "lighthouse, storm, dramatic clouds, oil painting, highly detailed, 8k",
             "%PDF\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}x\u{FFFD}",
         ] {
             assert_eq!(reason(text), Some(AbstainReason::NotLanguage), "{text:?}");
