@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -95,6 +95,7 @@ async fn send(
         request_id: "r1",
         received_unix_s: 7,
         about: "It was labelled chat.",
+        now: || SystemTime::UNIX_EPOCH,
     };
     client.chat(&ModelId::parse(target).unwrap(), call).await
 }
@@ -194,8 +195,9 @@ async fn unknown_providers_and_missing_keys_are_told() {
         error.to_string(),
         "provider `test` needs a key: set TEST_KEY in the environment that pointsman is started in"
     );
-    assert_eq!(client.missing_key(&ProviderName::new("test")), Some("TEST_KEY"));
-    assert_eq!(client.missing_key(&ProviderName::new("demo")), None);
+    let missing = client.missing(&ProviderName::new("test"));
+    assert_eq!(missing.as_deref(), Some("set TEST_KEY in the environment that pointsman is started in"));
+    assert_eq!(client.missing(&ProviderName::new("demo")), None);
 }
 
 #[tokio::test]

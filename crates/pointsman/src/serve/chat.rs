@@ -61,7 +61,8 @@ pub(super) fn call<'a>(
     body: &'a RequestBody,
 ) -> Call<'a> {
     let received_unix_s = clock::unix_s(clock::now());
-    Call { dialect, headers, body, request_id: request_id.as_str(), received_unix_s, about: "" }
+    let now = clock::system;
+    Call { dialect, headers, body, request_id: request_id.as_str(), received_unix_s, about: "", now }
 }
 
 /// What routing needs to know of a request.

@@ -1,6 +1,6 @@
 //! The time, read in one place.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use pointsman_policy::UnixMicros;
 
@@ -13,6 +13,12 @@ pub(super) fn now() -> UnixMicros {
 #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
 pub(super) fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// Now, for what is signed.
+#[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
+pub(super) fn system() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Whole seconds since the start of 1970 (UTC).

@@ -122,7 +122,7 @@ impl Reloader {
             Arc::clone(&self.sidecar.live().upstream)
         } else {
             // Connections take as long to be made as they did at the start.
-            Arc::new(super::upstream(&config, &self.started.server).context("[providers]")?)
+            Arc::new(crate::upstream::client(&config, &self.started.server).context("[providers]")?)
         };
         Ok((config, Live { policy, upstream }))
     }
