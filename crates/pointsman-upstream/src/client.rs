@@ -10,6 +10,8 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use pointsman_domain::{ModelId, ProviderName};
 use reqwest::Url;
+use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::bedrock::AccessError;
 use crate::body::RequestBody;
@@ -17,6 +19,7 @@ use crate::connections::{ClientOptions, Connections};
 use crate::demo;
 use crate::dialect::{Dialect, ProviderDialect, Recipient};
 use crate::error::{ErrorKind, UpstreamError};
+use crate::failure::{self, Breakers, FailurePolicy, RetryBudget};
 use crate::headers;
 use crate::provider::Provider;
 use crate::ready::{BuildError, Ready};
@@ -44,16 +47,21 @@ pub struct Call<'a> {
     pub about: &'a str,
     /// The clock, for signatures, which are good for minutes.
     pub now: fn() -> SystemTime,
+    /// When nobody waits for the end of the reply any more.
+    pub deadline: Instant,
 }
 
 /// Calls providers. Connections are kept and shared by all calls.
 ///
-/// Redirects are not followed, and there is no limit on how long a reply may take. Servers at `https` addresses are
+/// Redirects are not followed. Servers at `https` addresses are
 /// reached through the proxy that the environment names, if any; those at `http` addresses directly.
 #[derive(Debug)]
 pub struct Client {
     providers: BTreeMap<ProviderName, Ready>,
     connections: Arc<Connections>,
+    failures: FailurePolicy,
+    breakers: Breakers,
+    budget: RetryBudget,
 }
 
 /// A request in its provider's dialect.
@@ -78,6 +86,7 @@ impl Client {
         environment: impl Fn(&str) -> Option<String>,
         options: ClientOptions,
     ) -> Result<Self, BuildError> {
+        let failures = options.failures.clone();
         let connections = Connections::new(options).map_err(|detail| BuildError::Client { detail })?;
         let connections = Arc::new(connections);
         let ready = |(name, provider)| {
@@ -85,7 +94,26 @@ impl Client {
             Ok((name, ready))
         };
         let providers = providers.into_iter().map(ready).collect::<Result<_, BuildError>>()?;
-        Ok(Self { providers, connections })
+        let (breakers, budget) = (Breakers::new(failures.clone()), RetryBudget::new(failures.retry_percent));
+        Ok(Self { providers, connections, failures, breakers, budget })
+    }
+
+    /// What is done about failures.
+    #[must_use]
+    pub fn failures(&self) -> &FailurePolicy {
+        &self.failures
+    }
+
+    /// Which models are left alone.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// How many retries are left.
+    #[must_use]
+    pub fn budget(&self) -> &RetryBudget {
+        &self.budget
     }
 
     /// Whether there is a provider of that name.
@@ -146,7 +174,7 @@ impl Client {
                 if call.dialect == Dialect::Anthropic =>
             {
                 let url = endpoint.base_url.join_versioned("messages/count_tokens");
-                Some(self.post(target, ready, url, call.as_it_came(target)).await)
+                Some(self.post(target, ready, url, &call, call.as_it_came(target)).await)
             }
             Ok(_) => None,
             Err(error) => Some(Err(error)),
@@ -174,15 +202,15 @@ impl Client {
             Provider::Demo => Ok(demo::chat_completion(target.model(), &outgoing.body, call)),
             Provider::OpenAi(endpoint) => {
                 let url = endpoint.base_url.join("chat/completions");
-                self.post(target, ready, url, outgoing).await
+                self.post(target, ready, url, call, outgoing).await
             }
             Provider::Azure { endpoint, api_version } => {
                 let url = endpoint.base_url.azure_chat(target.model(), api_version.as_deref());
-                self.post(target, ready, url, outgoing).await
+                self.post(target, ready, url, call, outgoing).await
             }
             Provider::Anthropic(endpoint) => {
                 let url = endpoint.base_url.join_versioned("messages");
-                self.post(target, ready, url, outgoing).await
+                self.post(target, ready, url, call, outgoing).await
             }
             Provider::Bedrock(_) => self.converse(target, ready, call, outgoing).await,
         }
@@ -194,13 +222,14 @@ impl Client {
         target: &ModelId,
         ready: &Ready,
         url: Url,
+        call: &Call<'_>,
         outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
         let name = target.provider();
         if let Some(missing) = ready.missing() {
             return Err(UpstreamError::new(ErrorKind::MissingKey, name, missing));
         }
-        let Outgoing { mut headers, body, .. } = outgoing;
+        let Outgoing { mut headers, body, stream } = outgoing;
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         if ready.provider.dialect() == ProviderDialect::Anthropic {
             let (version, default) = ANTHROPIC_VERSION;
@@ -210,7 +239,7 @@ impl Client {
             let (name, value) = key.header();
             headers.insert(name, value);
         }
-        self.execute(name, url, headers, body).await
+        self.execute(name, url, call, Outgoing { headers, body, stream }).await
     }
 
     /// Sends a request with Bedrock's key or a signature.
@@ -232,32 +261,42 @@ impl Client {
         let Outgoing { mut headers, body, stream } = outgoing;
         let url = access.url(target.model(), stream).map_err(failed)?;
         access.authorize(&url, &mut headers, &body, (call.now)()).await.map_err(failed)?;
-        self.execute(name, url, headers, body).await
+        self.execute(name, url, call, Outgoing { headers, body, stream }).await
     }
 
+    /// Sends a request that holds all it needs, and waits for the head of the reply.
     async fn execute(
         &self,
         name: &ProviderName,
         url: Url,
-        headers: HeaderMap,
-        body: Bytes,
+        call: &Call<'_>,
+        outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
         let http = self.connections.to(&url);
         let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
-        let request = http.post(url).headers(headers).body(body);
-        let response = request.send().await.map_err(|error| UpstreamError::sending(error, name))?;
+        let request = http.post(url).headers(outgoing.headers).body(outgoing.body);
+        let limit = outgoing.stream.then_some(self.failures.first_byte_timeout);
+        let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
+        let response = failure::head(sent, limit, call.deadline, name).await?;
         let (status, headers) = (response.status(), headers::of_reply(response.headers()));
-        let name = name.clone();
-        let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &name));
-        Ok(Reply { status, headers, body: body.boxed(), tells_of_its_end: false })
+        let whose = name.clone();
+        let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &whose));
+        let body = failure::timed(body.boxed(), self.failures.idle_timeout, call.deadline, name);
+        Ok(Reply { status, headers, body, tells_of_its_end: false })
     }
+}
+
+/// What a body says of how it wants to be answered, in both dialects of clients.
+#[derive(Deserialize)]
+struct Wish {
+    stream: Option<bool>,
 }
 
 impl Call<'_> {
     /// The request as it came, but for the model's name.
     fn as_it_came(&self, target: &ModelId) -> Outgoing {
         let body = self.body.with_model(target.model());
-        // In its own dialect the body says whether the reply is a stream.
-        Outgoing { headers: headers::of_request(self.headers), body, stream: false }
+        let stream = serde_json::from_slice(&body).is_ok_and(|wish: Wish| wish.stream == Some(true));
+        Outgoing { headers: headers::of_request(self.headers), body, stream }
     }
 }

@@ -5,18 +5,26 @@ use std::time::Duration;
 
 use reqwest::{Url, redirect};
 
+use crate::failure::FailurePolicy;
+
 /// How providers are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
     /// How long a connection that nobody uses is kept.
-    pub idle_timeout: Duration,
+    pub keep_timeout: Duration,
+    /// What is done about failures.
+    pub failures: FailurePolicy,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), idle_timeout: Duration::from_secs(90) }
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            keep_timeout: Duration::from_secs(90),
+            failures: FailurePolicy::default(),
+        }
     }
 }
 
@@ -55,7 +63,7 @@ fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(options.idle_timeout)
+        .pool_idle_timeout(options.keep_timeout)
 }
 
 /// Makes ring the cryptography of rustls in this process, unless it has one.

@@ -83,7 +83,7 @@ impl Translation {
         let content_type = reply.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let is_stream = content_type.to_ascii_lowercase().starts_with(self.stream_type());
         match (is_stream, self.form.stream) {
-            (true, true) => Ok(self.of_stream(reply)),
+            (true, true) => Ok(self.of_stream(reply, name)),
             (false, false) => self.of_whole(reply, name).await,
             (true, false) => Err(bad("it is a stream, which was not asked for".to_owned())),
             (false, true) => Err(bad("it is no stream, which was asked for".to_owned())),
@@ -100,11 +100,11 @@ impl Translation {
         Ok(whole(reply.status, headers, translated))
     }
 
-    fn of_stream(self, reply: Reply) -> Reply {
+    fn of_stream(self, reply: Reply, name: &ProviderName) -> Reply {
         let mut headers = self.headers(reply.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         let translator = StreamTranslator::new(self.provider, self.client, self.form, self.called);
-        let body = translated_stream(reply.body, translator);
+        let body = translated_stream(reply.body, translator, name.clone());
         Reply { status: reply.status, headers, body, tells_of_its_end: true }
     }
 
@@ -166,33 +166,44 @@ enum Left {
 
 /// The stream in the client's dialect. When the provider breaks off, the client is told in its dialect, then the error
 /// is yielded for those who count.
-fn translated_stream(body: ReplyBody, translator: StreamTranslator) -> ReplyBody {
-    stream::unfold(Left::Translate(body, Box::new(translator)), |left| async {
-        let (mut body, mut translator) = match left {
-            Left::Translate(body, translator) => (body, translator),
-            Left::Fail(error) => return Some((Err(error), Left::Nothing)),
-            Left::Nothing => return None,
-        };
-        loop {
-            let (text, left) = match body.next().await {
-                Some(Ok(bytes)) => {
-                    let text = translator.push(&bytes);
-                    if text.is_empty() {
-                        continue;
-                    }
-                    let left = if translator.has_failed() {
-                        Left::Nothing
-                    } else {
-                        Left::Translate(body, translator)
-                    };
-                    (text, left)
-                }
-                Some(Err(error)) => (translator.broken(&error.to_string()), Left::Fail(error)),
-                None => (translator.end(), Left::Nothing),
-            };
-            return Some((Ok(Bytes::from(text)), left));
-        }
+fn translated_stream(body: ReplyBody, translator: StreamTranslator, name: ProviderName) -> ReplyBody {
+    stream::unfold(Left::Translate(body, Box::new(translator)), move |left| {
+        let failed =
+            UpstreamError::new(ErrorKind::FailedStream, &name, "it told of an error, or did not end");
+        translated_chunk(left, failed)
     })
     .filter(|chunk| std::future::ready(!chunk.as_ref().is_ok_and(Bytes::is_empty)))
     .boxed()
+}
+
+/// The next piece for the client, and what is left then. `failed` is what is yielded once the client has been told of an
+/// error that was not the connection's.
+async fn translated_chunk(left: Left, failed: UpstreamError) -> Option<(Result<Bytes, UpstreamError>, Left)> {
+    let (mut body, mut translator) = match left {
+        Left::Translate(body, translator) => (body, translator),
+        Left::Fail(error) => return Some((Err(error), Left::Nothing)),
+        Left::Nothing => return None,
+    };
+    loop {
+        let (text, ended) = match body.next().await {
+            Some(Ok(bytes)) => {
+                let text = translator.push(&bytes);
+                if text.is_empty() {
+                    continue;
+                }
+                (text, false)
+            }
+            Some(Err(error)) => {
+                let text = translator.broken(&error.to_string());
+                return Some((Ok(Bytes::from(text)), Left::Fail(error)));
+            }
+            None => (translator.end(), true),
+        };
+        let left = match (translator.has_failed(), ended) {
+            (true, _) => Left::Fail(failed),
+            (false, true) => Left::Nothing,
+            (false, false) => Left::Translate(body, translator),
+        };
+        return Some((Ok(Bytes::from(text)), left));
+    }
 }

@@ -23,6 +23,7 @@ use pointsman_upstream::{
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 const KEY: &str = "sk-planted-secret";
 const BODY: &str = r#"{ "model" : "auto", "messages":[{"role":"user","content":"h\u00e9"}] }"#;
@@ -96,6 +97,7 @@ async fn send(
         received_unix_s: 7,
         about: "It was labelled chat.",
         now: || SystemTime::UNIX_EPOCH,
+        deadline: Instant::now() + Duration::from_secs(60),
     };
     client.chat(&ModelId::parse(target).unwrap(), call).await
 }
@@ -181,7 +183,7 @@ async fn a_cut_reply_is_an_error_after_what_came() {
     let mut reply = ask(address, &HeaderMap::new()).await.unwrap();
     assert_eq!(reply.body.try_next().await.unwrap().unwrap(), "hello");
     let error = reply.body.try_next().await.unwrap_err();
-    assert_eq!((error.kind(), error.kind().retryable()), (ErrorKind::CutReply, false));
+    assert_eq!((error.kind(), error.kind().side()), (ErrorKind::CutReply, Side::Upstream));
 }
 
 #[tokio::test]

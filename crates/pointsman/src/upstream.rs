@@ -10,7 +10,11 @@ use crate::config::{Config, ServerConfig};
 
 /// A client of the providers that `config` names.
 pub(crate) fn client(config: &Config, server: &ServerConfig) -> Result<Client> {
-    let options = ClientOptions { connect_timeout: server.connect_timeout, ..ClientOptions::default() };
+    let options = ClientOptions {
+        connect_timeout: server.connect_timeout,
+        failures: config.failures.clone(),
+        ..ClientOptions::default()
+    };
     Ok(Client::new(config.providers.clone(), environment, options)?)
 }
 

@@ -63,6 +63,16 @@ fn every_key_is_read() {
         prompts = "redacted"
         keep_days = 7
         keep_mb = 50
+        [failures]
+        first_byte_timeout_ms = 1
+        idle_timeout_ms = 2
+        total_timeout_ms = 3
+        retries = 4
+        retry_delay_ms = 5
+        retry_delay_max_ms = 6
+        retry_percent = 7
+        breaker_failures = 8
+        breaker_pause_ms = 9
         [providers.local]
         kind = "openai_compatible"
         base_url = "http://127.0.0.1:8000/v1"
@@ -79,6 +89,21 @@ fn every_key_is_read() {
         "#,
     );
     assert_eq!(diagnostics, []);
+    let ms = std::time::Duration::from_millis;
+    assert_eq!(
+        config.failures,
+        FailurePolicy {
+            first_byte_timeout: ms(1),
+            idle_timeout: ms(2),
+            total_timeout: ms(3),
+            retries: 4,
+            retry_delay: ms(5),
+            retry_delay_max: ms(6),
+            retry_percent: 7,
+            breaker_failures: 8,
+            breaker_pause: ms(9),
+        }
+    );
     assert_eq!(
         (config.server, config.classifier),
         (

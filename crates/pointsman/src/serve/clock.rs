@@ -1,5 +1,7 @@
-//! The time, read in one place.
+//! Time and chance, which enter in one place.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Instant, SystemTime};
 
 use pointsman_policy::UnixMicros;
@@ -19,6 +21,14 @@ pub(super) fn monotonic() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
 pub(super) fn system() -> SystemTime {
     SystemTime::now()
+}
+
+/// A number from 0 to 1, for waits that shall differ: the standard library seeds each hasher anew.
+pub(super) fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    #[expect(clippy::cast_precision_loss, reason = "32 bits are exact")]
+    let part = (bits >> 32) as f64;
+    part / f64::from(u32::MAX)
 }
 
 /// Whole seconds since the start of 1970 (UTC).
