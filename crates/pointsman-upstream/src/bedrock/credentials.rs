@@ -117,15 +117,19 @@ impl Credentials {
         Err(if failed.is_empty() { remedy } else { format!("{remedy} ({})", failed.join("; ")) })
     }
 
-    /// What the user has to do if no source seems to have a credential. The machine's own role cannot be told from here,
-    /// so that nothing is said where the program may run in AWS.
+    /// What the user has to do if no source seems to have a credential, as far as that can be told without asking anyone:
+    /// a machine of Amazon's is taken to have a role.
     pub(super) fn missing(&self) -> Option<String> {
         let is_set = |names: &[&str]| names.iter().all(|name| self.environment.get(name).is_some());
-        let has_any = is_set(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-            || is_set(&["AWS_WEB_IDENTITY_TOKEN_FILE"])
-            || is_set(&["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
-            || is_set(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]);
-        let found = self.environment.has_profile() || (has_any && self.environment.named_profile().is_none());
+        let has_any = || {
+            is_set(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+                || is_set(&["AWS_WEB_IDENTITY_TOKEN_FILE"])
+                || is_set(&["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+                || is_set(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])
+                || self.environment.is_at_amazon()
+        };
+        let found =
+            self.environment.has_profile() || (self.environment.named_profile().is_none() && has_any());
         (!found).then(|| self.remedy())
     }
 

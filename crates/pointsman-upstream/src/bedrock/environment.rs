@@ -96,6 +96,13 @@ impl AwsEnvironment {
             || self.profile_settings("AWS_CONFIG_FILE", "config").is_some()
     }
 
+    /// Whether this is a machine of EC2's whose metadata may be asked for.
+    pub(super) fn is_at_amazon(&self) -> bool {
+        let is_off = self.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value == "true");
+        let vendor = || std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").unwrap_or_default();
+        !is_off && vendor().trim() == "Amazon EC2"
+    }
+
     /// What the file that `variable` names, or `~/.aws/{name}`, says of the profile.
     fn profile_settings(&self, variable: &str, name: &str) -> Option<Vec<(String, String)>> {
         let path = match self.get(variable) {

@@ -191,6 +191,8 @@ fn what_is_missing_is_said_with_the_remedy() {
             Some("`us east` is no region: write one such as us-east-1"),
         ),
     ] {
+        // Wherever the test runs.
+        let environment = [&environment[..], &[("AWS_EC2_METADATA_DISABLED", "true")]].concat();
         assert_eq!(access(&bedrock, &environment).missing().as_deref(), expected);
     }
 }

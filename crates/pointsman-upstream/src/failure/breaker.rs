@@ -48,7 +48,16 @@ impl Breakers {
         }
     }
 
-    /// `target` has answered.
+    /// `target` has begun to answer: it is no longer left alone. Failures before still count until it has
+    /// [succeeded](Self::succeeded).
+    pub fn answered(&self, target: &ModelId) {
+        let mut states = self.states();
+        if let Some(state @ State::Open(_)) = states.get_mut(target) {
+            *state = State::Closed(0);
+        }
+    }
+
+    /// `target` has answered to the end.
     pub fn succeeded(&self, target: &ModelId) {
         self.states().remove(target);
     }
@@ -113,9 +122,21 @@ mod tests {
         assert!(!breakers.admit(&target, after(31)));
         assert!(breakers.admit(&target, after(32)), "the next trial");
         assert!(breakers.admit(&target, after(47)), "the trial before was never heard of again");
-        breakers.succeeded(&target);
+        breakers.answered(&target);
         assert!(breakers.admit(&target, after(47)) && breakers.admit(&target, after(47)));
         assert!(!breakers.failed(&target, after(48)), "the count begins anew");
+    }
+
+    #[test]
+    fn replies_that_begin_and_break_off_count() {
+        let breakers = Breakers::new(FailurePolicy::default());
+        let (target, now) = (model("a/b"), Instant::now());
+        let mut opened = Vec::new();
+        for _ in 0..5 {
+            breakers.answered(&target);
+            opened.push(breakers.failed(&target, now));
+        }
+        assert_eq!(opened, [false, false, false, false, true]);
     }
 
     #[test]

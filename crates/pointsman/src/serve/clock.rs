@@ -26,9 +26,8 @@ pub(super) fn system() -> SystemTime {
 /// A number from 0 to 1, for waits that shall differ: the standard library seeds each hasher anew.
 pub(super) fn random() -> f64 {
     let bits = RandomState::new().build_hasher().finish();
-    #[expect(clippy::cast_precision_loss, reason = "32 bits are exact")]
-    let part = (bits >> 32) as f64;
-    part / f64::from(u32::MAX)
+    let upper = u32::try_from(bits >> 32).unwrap_or(u32::MAX);
+    f64::from(upper) / f64::from(u32::MAX)
 }
 
 /// Whole seconds since the start of 1970 (UTC).

@@ -2,12 +2,14 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_record::Attempt;
 use pointsman_upstream::{Call, Client, Reply, Side, UpstreamError, retry_after, until_content, wait};
@@ -61,7 +63,7 @@ pub(super) async fn first_answer(
                 go_on(sidecar, &name, &next, reply.status.as_str());
             }
             (Ok(reply), _) => {
-                let reply = watched(upstream, &target, reply);
+                let reply = watched(upstream, &target, reply, call.deadline);
                 return Ok(Answer { reply, by: (name, target), called, failed });
             }
             (Err(error), Some(next)) if error.kind().retryable() => {
@@ -86,7 +88,7 @@ async fn ask_again(
         let called = Instant::now();
         let outcome = ask(sidecar, upstream, target, call).await;
         attempts.push(attempt(name, target, &outcome, called));
-        let is_left_alone = note(upstream, target, &outcome);
+        let is_left_alone = note(upstream, target, &outcome, call.deadline);
         failures += 1;
         match pause(upstream, &outcome, failures, call.deadline) {
             Some(pause) if !is_left_alone && upstream.budget().withdraw() => {
@@ -121,32 +123,57 @@ fn passes(status: StatusCode) -> bool {
     matches!(code, 408 | 409 | 429) || status.is_server_error()
 }
 
-/// Tells the model's breaker how it went. Returns whether the model is left alone from now on.
-fn note(upstream: &Client, target: &ModelId, outcome: &Result<Reply, UpstreamError>) -> bool {
+/// Tells the model's breaker how it went; that the client's time is up says nothing about the model. Returns whether the
+/// model is left alone from now on.
+fn note(
+    upstream: &Client,
+    target: &ModelId,
+    outcome: &Result<Reply, UpstreamError>,
+    deadline: Instant,
+) -> bool {
+    let breakers = upstream.breakers();
     let is_failure = match outcome {
         Ok(reply) if reply.status.is_server_error() => true,
-        Err(error) => error.kind().side() == Side::Upstream,
+        Ok(reply) if passes(reply.status) => false,
         Ok(reply) => {
-            if !passes(reply.status) {
-                upstream.breakers().succeeded(target);
+            // Of a body without a length the end is awaited.
+            if reply.headers.contains_key(CONTENT_LENGTH) {
+                breakers.succeeded(target);
+            } else {
+                breakers.answered(target);
             }
             false
         }
+        Err(error) => error.kind().side() == Side::Upstream && Instant::now() < deadline,
     };
-    let is_left_alone = is_failure && upstream.breakers().failed(target, Instant::now());
+    let is_left_alone = is_failure && breakers.failed(target, Instant::now());
     if is_left_alone {
         tracing::warn!(%target, "a model has failed too often and is left alone for a while");
     }
     is_left_alone
 }
 
-/// The reply, whose failure on the way counts as one of its model.
-fn watched(upstream: &Arc<Client>, target: &ModelId, mut reply: Reply) -> Reply {
-    let (upstream, target) = (Arc::clone(upstream), target.clone());
-    let failed = move |_: &UpstreamError| {
-        upstream.breakers().failed(&target, Instant::now());
-    };
-    reply.body = reply.body.inspect_err(failed).boxed();
+/// The reply, whose way to its end counts as its model's.
+fn watched(upstream: &Arc<Client>, target: &ModelId, mut reply: Reply, deadline: Instant) -> Reply {
+    if !reply.status.is_success() {
+        return reply;
+    }
+    let (upstream, target, mut body) = (Arc::clone(upstream), target.clone(), reply.body);
+    let mut is_over = false;
+    let watched = stream::poll_fn(move |context| {
+        let polled = body.poll_next_unpin(context);
+        let is_end = !is_over && matches!(polled, Poll::Ready(None | Some(Err(_))));
+        is_over |= is_end;
+        match &polled {
+            Poll::Ready(None) if is_end => upstream.breakers().succeeded(&target),
+            Poll::Ready(Some(Err(_))) if is_end && Instant::now() < deadline => {
+                upstream.breakers().failed(&target, Instant::now());
+            }
+            _ => {}
+        }
+        polled
+    });
+    reply.body = watched.boxed();
     reply
 }
 

@@ -66,7 +66,10 @@ async fn a_model_that_fails_too_often_is_left_alone() {
     let app = app(&config);
     for _ in 0..4 {
         let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
-        assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")), ("echo", "fail"));
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")),
+            ("echo", "fail")
+        );
     }
     let (fail, echo) = ("fail-model", "echo-model");
     assert_eq!(asked(&mut upstream), [fail, echo, fail, echo, echo, echo]);
