@@ -1,8 +1,9 @@
 //! Figures of a scorer on some prompts.
 
-use pointsman_domain::{Band, Difficulty};
+use pointsman_domain::Band;
 use serde::{Deserialize, Serialize};
 
+use super::bands::band_of;
 use super::scorer::Scorer;
 use super::{Reliability, pairwise_accuracy, spearman};
 
@@ -55,8 +56,7 @@ impl Figure {
 }
 
 /// The place of a share's band among the four.
-#[expect(clippy::cast_possible_truncation, reason = "difficulties are f32")]
 fn band(share: f64) -> usize {
-    let band = Difficulty::new(share as f32).band();
+    let band = band_of(share);
     Band::ALL.iter().position(|other| *other == band).unwrap_or(0)
 }

@@ -1,5 +1,6 @@
 //! How well predicted difficulty foretells who fails, by source, beside controls.
 
+mod bands;
 mod figure;
 mod held_out;
 mod rank;
@@ -15,6 +16,7 @@ use crate::metrics::{Interval, resamples};
 use crate::routing::Role;
 use scorer::{Scorer, scorers};
 
+pub use bands::BandShare;
 pub use figure::Figure;
 pub use held_out::{Fitted, held_out};
 pub use rank::{pairwise_accuracy, spearman};
@@ -46,6 +48,9 @@ pub struct ScorerReport {
     pub role: Role,
     /// The figures that have a meaning.
     pub figures: BTreeMap<Figure, Interval>,
+    /// Expected and measured failures in each band that it gives; of the controls, none.
+    #[serde(default)]
+    pub bands: Vec<BandShare>,
 }
 
 /// Figures on the prompts of one source, or of all.
@@ -186,6 +191,10 @@ impl SourceReport {
                     Some((figure, Interval::of_draws(value, draws)))
                 })
                 .collect(),
+            bands: match scorer.role {
+                Role::Own => BandShare::of(&scorer.share, truth, rows),
+                _ => Vec::new(),
+            },
         };
         let own = scorers.first().map(|own| &own.share);
         let pairs = rows.iter().filter_map(|row| Some((1.0 - own?[*row], 1.0 - truth[*row], 1.0)));

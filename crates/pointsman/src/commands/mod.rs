@@ -4,8 +4,9 @@ mod calibrate;
 mod check;
 mod classify;
 mod data;
-mod eval;
+pub(crate) mod eval;
 mod explain;
+mod fit;
 mod record_file;
 mod records;
 mod replay;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Replay(args) => replay::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
         Command::Calibrate(args) => calibrate::run(args, &cli.global),
+        Command::Fit(args) => fit::run(args, &cli.global),
         Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
         Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
         Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),

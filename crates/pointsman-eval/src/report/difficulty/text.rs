@@ -9,7 +9,7 @@ impl fmt::Display for DifficultyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} on {}", self.provenance.classifier, self.provenance.dataset)?;
         writeln!(f, "{}\n", about(self))?;
-        write!(f, "{:<24} {:>6}  {:<18}", "source", "n", "scorer")?;
+        write!(f, "{:<24} {:>6}  {:<24}", "source", "n", "scorer")?;
         for figure in Figure::ALL {
             write!(f, " {:>20}", figure.title())?;
         }
@@ -19,7 +19,7 @@ impl fmt::Display for DifficultyReport {
             for (i, scorer) in source.scorers.iter().enumerate() {
                 let count = source.prompts.to_string();
                 let (name, count) = if i == 0 { (title(source), count.as_str()) } else { ("", "") };
-                write!(f, "{name:<24} {count:>6}  {:<18}", name_of(scorer))?;
+                write!(f, "{name:<24} {count:>6}  {:<24}", name_of(scorer))?;
                 for figure in Figure::ALL {
                     write!(f, " {:>20}", written(scorer, figure))?;
                 }
@@ -30,6 +30,7 @@ impl fmt::Display for DifficultyReport {
             let means = self.mean_spearman.iter().map(|(name, mean)| format!("{name} {mean:.3}"));
             writeln!(f, "\nmean Spearman over sources: {}", means.collect::<Vec<_>>().join(", "))?;
         }
+        bands(f, &self.overall)?;
         if !self.models.is_empty() {
             writeln!(
                 f,
@@ -50,6 +51,19 @@ impl fmt::Display for DifficultyReport {
             "\n* has seen outcomes of the prompts that it rates; brackets are 95 % bootstrap intervals"
         )
     }
+}
+
+/// The bands of all prompts: the share of models that is expected to fail, and the share that does.
+fn bands(f: &mut fmt::Formatter<'_>, all: &SourceReport) -> fmt::Result {
+    writeln!(f, "\n{:<24} {:<8} {:>6} {:>9} {:>9}", "failures by band", "band", "n", "expected", "measured")?;
+    for scorer in &all.scorers {
+        for (i, band) in scorer.bands.iter().enumerate() {
+            let name = if i == 0 { &*scorer.name } else { "" };
+            let (place, count) = (band.band.as_str(), band.prompts);
+            writeln!(f, "{name:<24} {place:<8} {count:>6} {:>9.3} {:>9.3}", band.expected, band.measured)?;
+        }
+    }
+    Ok(())
 }
 
 /// What was rated, and against what.
