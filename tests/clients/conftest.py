@@ -85,15 +85,21 @@ class FakeOpenAI(Process):
         self.port = int(self.child.stdout.readline())
 
 
+class FakeBedrock(Process):
+    def __init__(self):
+        super().__init__([sys.executable, str(HERE / "fake_bedrock.py")], stdout=subprocess.PIPE)
+        self.port = int(self.child.stdout.readline())
+
+
 class Sidecar(Process):
-    def __init__(self, folder, config=None):
+    def __init__(self, folder, config=None, environment=None):
         binary = os.environ.get("POINTSMAN_BIN", str(DEFAULT_BIN))
         assert Path(binary).is_file(), f"{binary} is not there: build it, or set POINTSMAN_BIN"
         command = [binary, "serve", "--listen", "127.0.0.1:0"]
         if config is not None:
             (folder / "pointsman.toml").write_text(config)
-        environment = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "debug"}
-        super().__init__(command, cwd=folder, env=environment)
+        usual = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "debug"}
+        super().__init__(command, cwd=folder, env=usual | (environment or {}))
         self.url = self.wait_for(r"listens on (http://127\.0\.0\.1:\d+)")[1]
 
     def client(self, **options):

@@ -1,43 +1,34 @@
 //! Sending requests to providers.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use pointsman_domain::{ModelId, ProviderName};
-use reqwest::{Url, redirect};
+use reqwest::Url;
+use serde::Deserialize;
+use tokio::time::Instant;
 
+use crate::bedrock::AccessError;
 use crate::body::RequestBody;
+use crate::connections::{ClientOptions, Connections};
 use crate::demo;
-use crate::dialect::{Dialect, Recipient};
+use crate::dialect::{Dialect, ProviderDialect, Recipient};
 use crate::error::{ErrorKind, UpstreamError};
+use crate::failure::{self, Breakers, FailurePolicy, RetryBudget};
 use crate::headers;
-use crate::provider::{Endpoint, Provider};
+use crate::provider::Provider;
+use crate::ready::{BuildError, Ready};
 use crate::reply::Reply;
-use crate::secret::ApiKey;
 use crate::translation::Translation;
 
 /// The version of Anthropic's API that is asked for when the client names none.
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
-
-/// How providers are reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientOptions {
-    /// How long a connection may take to be made, TLS included.
-    pub connect_timeout: Duration,
-    /// How long a connection that nobody uses is kept.
-    pub idle_timeout: Duration,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), idle_timeout: Duration::from_secs(90) }
-    }
-}
 
 /// One request that a client made, for whichever provider gets it.
 #[derive(Debug, Clone, Copy)]
@@ -54,30 +45,36 @@ pub struct Call<'a> {
     pub received_unix_s: u64,
     /// What the demo provider says about why it was asked; may be empty.
     pub about: &'a str,
+    /// The clock, for signatures, which are good for minutes.
+    pub now: fn() -> SystemTime,
+    /// When nobody waits for the end of the reply any more.
+    pub deadline: Instant,
 }
 
 /// Calls providers. Connections are kept and shared by all calls.
 ///
-/// Redirects are not followed, and there is no limit on how long a reply may take. Servers at `https` addresses are
+/// Redirects are not followed. Servers at `https` addresses are
 /// reached through the proxy that the environment names, if any; those at `http` addresses directly.
 #[derive(Debug)]
 pub struct Client {
     providers: BTreeMap<ProviderName, Ready>,
-    options: ClientOptions,
-    plain: reqwest::Client,
-    /// Made when first needed: reading the system's certificates takes time, and fails where there are none.
-    secure: OnceLock<Result<reqwest::Client, String>>,
+    connections: Arc<Connections>,
+    failures: FailurePolicy,
+    breakers: Breakers,
+    budget: RetryBudget,
 }
 
-/// A provider with its key.
+/// A request in its provider's dialect.
 #[derive(Debug)]
-struct Ready {
-    provider: Provider,
-    key: Option<ApiKey>,
+struct Outgoing {
+    headers: HeaderMap,
+    body: Bytes,
+    /// Whether the reply is to be a stream.
+    stream: bool,
 }
 
 impl Client {
-    /// A client of `providers`, with keys from `environment`.
+    /// A client of `providers`, with keys and credentials from `environment`.
     ///
     /// A variable that is not set, or is blank, is no error here: calls to that provider are
     /// ([`ErrorKind::MissingKey`]).
@@ -89,16 +86,34 @@ impl Client {
         environment: impl Fn(&str) -> Option<String>,
         options: ClientOptions,
     ) -> Result<Self, BuildError> {
-        let with_key = |(name, provider)| {
-            let key = read_key(&name, &provider, &environment)?;
-            Ok((name, Ready { provider, key }))
+        let failures = options.failures.clone();
+        let connections = Connections::new(options).map_err(|detail| BuildError::Client { detail })?;
+        let connections = Arc::new(connections);
+        let ready = |(name, provider)| {
+            let ready = Ready::new(&name, provider, &environment, &connections)?;
+            Ok((name, ready))
         };
-        let providers = providers.into_iter().map(with_key).collect::<Result<_, BuildError>>()?;
-        install_ring();
-        // No certificates: what is not encrypted has none.
-        let plain = builder(&options).no_proxy().tls_certs_only([]);
-        let plain = plain.build().map_err(|error| BuildError::Client { detail: error.to_string() })?;
-        Ok(Self { providers, options, plain, secure: OnceLock::new() })
+        let providers = providers.into_iter().map(ready).collect::<Result<_, BuildError>>()?;
+        let (breakers, budget) = (Breakers::new(failures.clone()), RetryBudget::new(failures.retry_percent));
+        Ok(Self { providers, connections, failures, breakers, budget })
+    }
+
+    /// What is done about failures.
+    #[must_use]
+    pub fn failures(&self) -> &FailurePolicy {
+        &self.failures
+    }
+
+    /// Which models are left alone.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// How many retries are left.
+    #[must_use]
+    pub fn budget(&self) -> &RetryBudget {
+        &self.budget
     }
 
     /// Whether there is a provider of that name.
@@ -112,11 +127,10 @@ impl Client {
         self.providers.keys()
     }
 
-    /// The environment variable that `provider` needs and that is not set, if that is so.
+    /// What the user has to set before `provider` can be called, such as a key; `None` if nothing is known to be missing.
     #[must_use]
-    pub fn missing_key(&self, provider: &ProviderName) -> Option<&str> {
-        let ready = self.providers.get(provider).filter(|ready| ready.key.is_none())?;
-        ready.provider.endpoint()?.api_key_env.as_deref()
+    pub fn missing(&self, provider: &ProviderName) -> Option<String> {
+        self.providers.get(provider)?.missing()
     }
 
     /// Sends a chat to `target` and returns its reply as soon as the head has come, whatever the status.
@@ -134,15 +148,15 @@ impl Client {
             model: target.model(),
             is_openai: ready.provider.is_openai(),
         };
-        if recipient.dialect == call.dialect {
-            return self.send(target, ready, &call).await;
+        if recipient.dialect == call.dialect.into() {
+            return self.send(target, ready, &call, call.as_it_came(target)).await;
         }
         let name = target.provider();
         let (body, translation) = Translation::of_request(&call, recipient)
             .map_err(|error| UpstreamError::new(ErrorKind::Untranslatable, name, error.to_string()))?;
         let headers = headers::of_translated_request(call.headers);
-        let translated = Call { dialect: recipient.dialect, headers: &headers, body: &body, ..call };
-        let reply = self.send(target, ready, &translated).await?;
+        let outgoing = Outgoing { headers, body, stream: translation.is_stream() };
+        let reply = self.send(target, ready, &call, outgoing).await?;
         translation.of_reply(reply, name).await
     }
 
@@ -156,11 +170,11 @@ impl Client {
         call: Call<'_>,
     ) -> Option<Result<Reply, UpstreamError>> {
         match self.ready(target) {
-            Ok(Ready { provider: Provider::Anthropic(endpoint), .. })
+            Ok(ready @ Ready { provider: Provider::Anthropic(endpoint), .. })
                 if call.dialect == Dialect::Anthropic =>
             {
                 let url = endpoint.base_url.join_versioned("messages/count_tokens");
-                Some(self.post(target, url, &call).await)
+                Some(self.post(target, ready, url, &call, call.as_it_came(target)).await)
             }
             Ok(_) => None,
             Err(error) => Some(Err(error)),
@@ -177,32 +191,47 @@ impl Client {
     }
 
     /// Sends a chat that is in the provider's dialect.
-    async fn send(&self, target: &ModelId, ready: &Ready, call: &Call<'_>) -> Result<Reply, UpstreamError> {
+    async fn send(
+        &self,
+        target: &ModelId,
+        ready: &Ready,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+    ) -> Result<Reply, UpstreamError> {
         match &ready.provider {
-            Provider::Demo => Ok(demo::chat_completion(target.model(), call)),
+            Provider::Demo => Ok(demo::chat_completion(target.model(), &outgoing.body, call)),
             Provider::OpenAi(endpoint) => {
-                self.post(target, endpoint.base_url.join("chat/completions"), call).await
+                let url = endpoint.base_url.join("chat/completions");
+                self.post(target, ready, url, call, outgoing).await
             }
             Provider::Azure { endpoint, api_version } => {
                 let url = endpoint.base_url.azure_chat(target.model(), api_version.as_deref());
-                self.post(target, url, call).await
+                self.post(target, ready, url, call, outgoing).await
             }
             Provider::Anthropic(endpoint) => {
-                self.post(target, endpoint.base_url.join_versioned("messages"), call).await
+                let url = endpoint.base_url.join_versioned("messages");
+                self.post(target, ready, url, call, outgoing).await
             }
+            Provider::Bedrock(_) => self.converse(target, ready, call, outgoing).await,
         }
     }
 
-    async fn post(&self, target: &ModelId, url: Url, call: &Call<'_>) -> Result<Reply, UpstreamError> {
+    /// Sends a request with the provider's key.
+    async fn post(
+        &self,
+        target: &ModelId,
+        ready: &Ready,
+        url: Url,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+    ) -> Result<Reply, UpstreamError> {
         let name = target.provider();
-        let ready = self.ready(target)?;
-        if let Some(variable) = self.missing_key(name) {
-            let detail = format!("set {variable} in the environment that pointsman is started in");
-            return Err(UpstreamError::new(ErrorKind::MissingKey, name, detail));
+        if let Some(missing) = ready.missing() {
+            return Err(UpstreamError::new(ErrorKind::MissingKey, name, missing));
         }
-        let mut headers = headers::of_request(call.headers);
+        let Outgoing { mut headers, body, stream } = outgoing;
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        if call.dialect == Dialect::Anthropic {
+        if ready.provider.dialect() == ProviderDialect::Anthropic {
             let (version, default) = ANTHROPIC_VERSION;
             headers.entry(version).or_insert(default);
         }
@@ -210,77 +239,64 @@ impl Client {
             let (name, value) = key.header();
             headers.insert(name, value);
         }
-        let body = call.body.with_model(target.model());
-        let request = self.http(name, &url)?.post(url).headers(headers).body(body);
-        let response = request.send().await.map_err(|error| UpstreamError::sending(error, name))?;
+        self.execute(name, url, call, Outgoing { headers, body, stream }).await
+    }
+
+    /// Sends a request with Bedrock's key or a signature.
+    async fn converse(
+        &self,
+        target: &ModelId,
+        ready: &Ready,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+    ) -> Result<Reply, UpstreamError> {
+        let name = target.provider();
+        let failed = |error: AccessError| match error {
+            AccessError::Missing(detail) => UpstreamError::new(ErrorKind::MissingKey, name, detail),
+            AccessError::Unsigned(detail) => UpstreamError::new(ErrorKind::Setup, name, detail),
+        };
+        let Some(access) = &ready.bedrock else {
+            return Err(UpstreamError::new(ErrorKind::Setup, name, "it is not set up"));
+        };
+        let Outgoing { mut headers, body, stream } = outgoing;
+        let url = access.url(target.model(), stream).map_err(failed)?;
+        access.authorize(&url, &mut headers, &body, (call.now)()).await.map_err(failed)?;
+        self.execute(name, url, call, Outgoing { headers, body, stream }).await
+    }
+
+    /// Sends a request that holds all it needs, and waits for the head of the reply.
+    async fn execute(
+        &self,
+        name: &ProviderName,
+        url: Url,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+    ) -> Result<Reply, UpstreamError> {
+        let http = self.connections.to(&url);
+        let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
+        let request = http.post(url).headers(outgoing.headers).body(outgoing.body);
+        let limit = outgoing.stream.then_some(self.failures.first_byte_timeout);
+        let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
+        let response = failure::head(sent, limit, call.deadline, name).await?;
         let (status, headers) = (response.status(), headers::of_reply(response.headers()));
-        let name = name.clone();
-        let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &name));
-        Ok(Reply { status, headers, body: body.boxed(), tells_of_its_end: false })
-    }
-
-    fn http(&self, name: &ProviderName, url: &Url) -> Result<&reqwest::Client, UpstreamError> {
-        if url.scheme() != "https" {
-            return Ok(&self.plain);
-        }
-        let secure =
-            self.secure.get_or_init(|| builder(&self.options).build().map_err(|error| format!("{error:?}")));
-        secure.as_ref().map_err(|detail| {
-            UpstreamError::new(ErrorKind::Setup, name, format!("TLS cannot be set up: {detail}"))
-        })
+        let whose = name.clone();
+        let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &whose));
+        let body = failure::timed(body.boxed(), self.failures.idle_timeout, call.deadline, name);
+        Ok(Reply { status, headers, body, tells_of_its_end: false })
     }
 }
 
-fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(options.idle_timeout)
+/// What a body says of how it wants to be answered, in both dialects of clients.
+#[derive(Deserialize)]
+struct Wish {
+    stream: Option<bool>,
 }
 
-/// Makes ring the cryptography of rustls in this process, unless it has one.
-fn install_ring() {
-    let _: Result<(), _> = rustls::crypto::ring::default_provider().install_default();
-}
-
-fn read_key(
-    name: &ProviderName,
-    provider: &Provider,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<Option<ApiKey>, BuildError> {
-    let Some(Endpoint { api_key_env: Some(variable), .. }) = provider.endpoint() else {
-        return Ok(None);
-    };
-    let in_header = match provider {
-        Provider::Demo | Provider::OpenAi(_) => ApiKey::bearer,
-        Provider::Anthropic(_) => ApiKey::x_api_key,
-        Provider::Azure { .. } => ApiKey::azure,
-    };
-    match environment(variable).filter(|key| !key.trim().is_empty()) {
-        None => Ok(None),
-        Some(key) => in_header(&key)
-            .map(Some)
-            .ok_or_else(|| BuildError::Key { provider: name.clone(), variable: variable.clone() }),
+impl Call<'_> {
+    /// The request as it came, but for the model's name.
+    fn as_it_came(&self, target: &ModelId) -> Outgoing {
+        let body = self.body.with_model(target.model());
+        let stream = serde_json::from_slice(&body).is_ok_and(|wish: Wish| wish.stream == Some(true));
+        Outgoing { headers: headers::of_request(self.headers), body, stream }
     }
-}
-
-/// Why there is no client.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// A key cannot be sent.
-    #[error(
-        "provider `{provider}`: the key in {variable} holds characters that no header can carry; check how it was set"
-    )]
-    Key {
-        /// The provider.
-        provider: ProviderName,
-        /// The environment variable.
-        variable: String,
-    },
-    /// There is no HTTP client.
-    #[error("no HTTP client can be set up: {detail}")]
-    Client {
-        /// What the HTTP library says.
-        detail: String,
-    },
 }

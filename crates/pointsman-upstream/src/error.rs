@@ -44,8 +44,14 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The connection ended before the reply began.
     NoReply,
+    /// The reply did not begin in time.
+    Timeout,
     /// The connection ended within the reply.
     CutReply,
+    /// Nothing more came within the reply, or not in time.
+    Stalled,
+    /// A stream told of an error, or ended, before it said anything.
+    FailedStream,
     /// The reply cannot be understood.
     BadReply,
     /// The request would mean something else in the provider's dialect.
@@ -63,7 +69,10 @@ impl ErrorKind {
             Self::Connect => "upstream_unreachable",
             Self::ConnectTimeout => "upstream_connect_timeout",
             Self::NoReply => "upstream_no_reply",
+            Self::Timeout => "upstream_timeout",
             Self::CutReply => "upstream_cut_reply",
+            Self::Stalled => "upstream_stalled_reply",
+            Self::FailedStream => "upstream_failed_stream",
             Self::BadReply => "upstream_bad_reply",
             Self::Untranslatable => "untranslatable_request",
         }
@@ -75,25 +84,38 @@ impl ErrorKind {
         match self {
             Self::UnknownProvider | Self::Untranslatable => Side::Downstream,
             Self::MissingKey | Self::Setup => Side::Ours,
-            Self::Connect | Self::ConnectTimeout | Self::NoReply | Self::CutReply | Self::BadReply => {
-                Side::Upstream
-            }
+            Self::Connect
+            | Self::ConnectTimeout
+            | Self::NoReply
+            | Self::Timeout
+            | Self::CutReply
+            | Self::Stalled
+            | Self::FailedStream
+            | Self::BadReply => Side::Upstream,
         }
     }
 
-    /// Whether another model may answer the same request: nothing of a reply has been passed on, and the request
-    /// itself is not at fault, or at fault in one dialect only.
+    /// Whether another model may answer the same request, if nothing of a reply has been passed on: the request itself is
+    /// not at fault, or at fault in one dialect only.
     #[must_use]
     pub fn retryable(self) -> bool {
+        self != Self::UnknownProvider
+    }
+
+    /// Whether the same model may answer when it is asked again. One that was waited for in vain is not waited for twice.
+    #[must_use]
+    pub fn passes(self) -> bool {
         match self {
-            Self::UnknownProvider | Self::CutReply => false,
-            Self::MissingKey
+            Self::Connect | Self::ConnectTimeout | Self::NoReply | Self::CutReply | Self::FailedStream => {
+                true
+            }
+            Self::UnknownProvider
+            | Self::MissingKey
             | Self::Setup
-            | Self::Connect
-            | Self::ConnectTimeout
-            | Self::NoReply
+            | Self::Timeout
+            | Self::Stalled
             | Self::BadReply
-            | Self::Untranslatable => true,
+            | Self::Untranslatable => false,
         }
     }
 
@@ -104,9 +126,11 @@ impl ErrorKind {
             Self::UnknownProvider => StatusCode::NOT_FOUND,
             Self::MissingKey => StatusCode::UNAUTHORIZED,
             Self::Setup => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::ConnectTimeout | Self::Timeout | Self::Stalled => StatusCode::GATEWAY_TIMEOUT,
             Self::Untranslatable => StatusCode::BAD_REQUEST,
-            Self::Connect | Self::NoReply | Self::CutReply | Self::BadReply => StatusCode::BAD_GATEWAY,
+            Self::Connect | Self::NoReply | Self::CutReply | Self::FailedStream | Self::BadReply => {
+                StatusCode::BAD_GATEWAY
+            }
         }
     }
 }
@@ -188,6 +212,9 @@ impl fmt::Display for UpstreamError {
             ErrorKind::Untranslatable => {
                 write!(f, "provider `{provider}` cannot take this request: {detail}")
             }
+            ErrorKind::Timeout => write!(f, "provider `{provider}` did not answer in time: {detail}"),
+            ErrorKind::Stalled => write!(f, "provider `{provider}` stopped within its reply: {detail}"),
+            ErrorKind::FailedStream => write!(f, "the stream of provider `{provider}` failed: {detail}"),
             ErrorKind::CutReply => {
                 write!(f, "provider `{provider}` closed the connection within its reply: {detail}")
             }

@@ -54,7 +54,7 @@ pub(crate) fn of_translated_request(headers: &HeaderMap) -> HeaderMap {
 /// The headers of a provider's reply that go with its translation. `request_id` is how the client's dialect calls the
 /// id of a request.
 pub(crate) fn of_translated_reply(mut headers: HeaderMap, request_id: HeaderName) -> HeaderMap {
-    let ids = [HeaderName::from_static("request-id"), HeaderName::from_static("x-request-id")];
+    let ids = ["request-id", "x-request-id", "x-amzn-requestid"].map(HeaderName::from_static);
     let id = ids.into_iter().find_map(|name| headers.remove(name));
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, ETAG] {
         headers.remove(name);
@@ -127,6 +127,9 @@ mod tests {
         let came = map(&[("request-id", "r"), ("content-length", "9"), ("retry-after", "2")]);
         let expected = map(&[("x-request-id", "r"), ("retry-after", "2")]);
         assert_eq!(of_translated_reply(came, HeaderName::from_static("x-request-id")), expected);
+        let came = map(&[("x-amzn-requestid", "r")]);
+        let expected = map(&[("request-id", "r")]);
+        assert_eq!(of_translated_reply(came, HeaderName::from_static("request-id")), expected);
     }
 
     #[test]

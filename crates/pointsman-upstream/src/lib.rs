@@ -7,22 +7,30 @@
 //! `demo` provider answers on its own, without a network. This crate reads neither clock nor environment: keys come
 //! through a look-up that the caller passes in.
 
+mod bedrock;
 mod body;
 mod client;
+mod connections;
 mod demo;
 mod dialect;
 mod error;
+mod failure;
 mod headers;
 pub mod openai;
 mod provider;
+mod ready;
 mod reply;
 mod secret;
 mod translation;
 
+pub use bedrock::Bedrock;
 pub use body::{RequestBody, RequestError};
-pub use client::{BuildError, Call, Client, ClientOptions};
+pub use client::{Call, Client};
+pub use connections::ClientOptions;
 pub use dialect::anthropic::MessagesRequest;
-pub use dialect::{Dialect, ErrorReply, Lossy, TranslationError, Usage, UsageReader};
+pub use dialect::{Dialect, ErrorReply, Lossy, ProviderDialect, TranslationError, Usage, UsageReader};
 pub use error::{ErrorKind, Side, UpstreamError};
+pub use failure::{Breakers, FailurePolicy, RetryBudget, retry_after, until_content, wait};
 pub use provider::{BaseUrl, BaseUrlError, Endpoint, Provider, ProviderKind, ProviderKindError};
+pub use ready::BuildError;
 pub use reply::{Reply, ReplyBody};

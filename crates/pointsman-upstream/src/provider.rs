@@ -7,7 +7,8 @@ use std::str::FromStr;
 use pointsman_domain::nearest;
 use reqwest::Url;
 
-use crate::dialect::Dialect;
+use crate::bedrock::Bedrock;
+use crate::dialect::ProviderDialect;
 
 /// A provider that is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Provider {
         /// The version of the API that has an address for each deployment; without one, the v1 API is spoken.
         api_version: Option<String>,
     },
+    /// Amazon Bedrock.
+    Bedrock(Bedrock),
 }
 
 /// Where an API is, and which key opens it.
@@ -39,27 +42,37 @@ pub struct Endpoint {
 impl Provider {
     /// The providers that need no section in the configuration, by name.
     #[must_use]
-    pub fn built_in() -> [(&'static str, Self); 3] {
+    pub fn built_in() -> [(&'static str, Self); 4] {
         [
             ("demo", Self::Demo),
             ("openai", Self::OpenAi(Endpoint::openai())),
             ("anthropic", Self::Anthropic(Endpoint::anthropic())),
+            ("bedrock", Self::Bedrock(Bedrock::default())),
         ]
     }
 
     /// How it speaks.
     #[must_use]
-    pub fn dialect(&self) -> Dialect {
+    pub fn dialect(&self) -> ProviderDialect {
         match self {
-            Self::Demo | Self::OpenAi(_) | Self::Azure { .. } => Dialect::OpenAiChat,
-            Self::Anthropic(_) => Dialect::Anthropic,
+            Self::Demo | Self::OpenAi(_) | Self::Azure { .. } => ProviderDialect::OpenAiChat,
+            Self::Anthropic(_) => ProviderDialect::Anthropic,
+            Self::Bedrock(_) => ProviderDialect::Converse,
         }
     }
 
-    /// Where it is, if it is elsewhere.
+    /// The environment variable with its key, if it may have one.
+    pub(crate) fn api_key_env(&self) -> Option<&str> {
+        match self {
+            Self::Bedrock(bedrock) => Some(bedrock.api_key_env()),
+            _ => self.endpoint()?.api_key_env.as_deref(),
+        }
+    }
+
+    /// Where it is and which key opens it, if it is elsewhere and its address does not depend on a region.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
-            Self::Demo => None,
+            Self::Demo | Self::Bedrock(_) => None,
             Self::OpenAi(endpoint) | Self::Anthropic(endpoint) | Self::Azure { endpoint, .. } => {
                 Some(endpoint)
             }
@@ -71,7 +84,7 @@ impl Provider {
         match self {
             Self::OpenAi(endpoint) => endpoint.base_url.is_openai(),
             Self::Azure { .. } => true,
-            Self::Demo | Self::Anthropic(_) => false,
+            Self::Demo | Self::Anthropic(_) | Self::Bedrock(_) => false,
         }
     }
 }
@@ -103,17 +116,16 @@ pub enum ProviderKind {
     Anthropic,
     /// OpenAI's models at Azure.
     Azure,
+    /// Amazon Bedrock.
+    Bedrock,
     /// The provider that answers on its own.
     Demo,
 }
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Azure, Self::Demo];
-
-    /// Kinds that are spoken of, but not spoken.
-    const NOT_YET: [&str; 1] = ["bedrock"];
+    pub const ALL: [Self; 6] =
+        [Self::OpenAi, Self::OpenAiCompatible, Self::Anthropic, Self::Azure, Self::Bedrock, Self::Demo];
 
     /// The name in the configuration.
     #[must_use]
@@ -123,6 +135,7 @@ impl ProviderKind {
             Self::OpenAiCompatible => "openai_compatible",
             Self::Anthropic => "anthropic",
             Self::Azure => "azure",
+            Self::Bedrock => "bedrock",
             Self::Demo => "demo",
         }
     }
@@ -142,42 +155,26 @@ impl FromStr for ProviderKind {
         if let Some(kind) = Self::ALL.into_iter().find(|kind| kind.as_str() == name) {
             return Ok(kind);
         }
-        Err(if Self::NOT_YET.contains(&name) {
-            ProviderKindError::NotYet { name: name.to_owned() }
-        } else {
-            ProviderKindError::Unknown { name: name.to_owned(), nearest: nearest(name, known) }
-        })
+        Err(ProviderKindError { name: name.to_owned(), nearest: nearest(name, known) })
     }
 }
 
 /// A word that is no kind of provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderKindError {
-    /// It will be one.
-    #[error("kind `{name}` is not supported yet")]
-    NotYet {
-        /// The word.
-        name: String,
-    },
-    /// It is none.
-    #[error("unknown kind `{name}`")]
-    Unknown {
-        /// The word.
-        name: String,
-        /// What was probably meant.
-        nearest: Option<&'static str>,
-    },
+#[error("unknown kind `{name}`")]
+pub struct ProviderKindError {
+    name: String,
+    /// What was probably meant.
+    nearest: Option<&'static str>,
 }
 
 impl ProviderKindError {
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> String {
-        match self {
-            Self::Unknown { nearest: Some(kind), .. } => format!("did you mean `{kind}`?"),
-            Self::Unknown { .. } | Self::NotYet { .. } => {
-                format!("kinds that work: {}", ProviderKind::ALL.map(ProviderKind::as_str).join(", "))
-            }
+        match self.nearest {
+            Some(kind) => format!("did you mean `{kind}`?"),
+            None => format!("kinds that work: {}", ProviderKind::ALL.map(ProviderKind::as_str).join(", ")),
         }
     }
 }
@@ -351,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_known_planned_or_unknown() {
+    fn kinds_are_known_or_unknown() {
         for kind in ProviderKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }
@@ -360,8 +357,8 @@ mod tests {
             format!("{error}; {}", error.help())
         };
         assert_eq!(
-            said("bedrock"),
-            "kind `bedrock` is not supported yet; kinds that work: openai, openai_compatible, anthropic, azure, demo"
+            said("vertex"),
+            "unknown kind `vertex`; kinds that work: openai, openai_compatible, anthropic, azure, bedrock, demo"
         );
         assert_eq!(said("opanai"), "unknown kind `opanai`; did you mean `openai`?");
     }

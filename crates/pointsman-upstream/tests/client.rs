@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +23,7 @@ use pointsman_upstream::{
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 const KEY: &str = "sk-planted-secret";
 const BODY: &str = r#"{ "model" : "auto", "messages":[{"role":"user","content":"h\u00e9"}] }"#;
@@ -95,6 +96,8 @@ async fn send(
         request_id: "r1",
         received_unix_s: 7,
         about: "It was labelled chat.",
+        now: || SystemTime::UNIX_EPOCH,
+        deadline: Instant::now() + Duration::from_secs(60),
     };
     client.chat(&ModelId::parse(target).unwrap(), call).await
 }
@@ -180,7 +183,7 @@ async fn a_cut_reply_is_an_error_after_what_came() {
     let mut reply = ask(address, &HeaderMap::new()).await.unwrap();
     assert_eq!(reply.body.try_next().await.unwrap().unwrap(), "hello");
     let error = reply.body.try_next().await.unwrap_err();
-    assert_eq!((error.kind(), error.kind().retryable()), (ErrorKind::CutReply, false));
+    assert_eq!((error.kind(), error.kind().side()), (ErrorKind::CutReply, Side::Upstream));
 }
 
 #[tokio::test]
@@ -194,8 +197,9 @@ async fn unknown_providers_and_missing_keys_are_told() {
         error.to_string(),
         "provider `test` needs a key: set TEST_KEY in the environment that pointsman is started in"
     );
-    assert_eq!(client.missing_key(&ProviderName::new("test")), Some("TEST_KEY"));
-    assert_eq!(client.missing_key(&ProviderName::new("demo")), None);
+    let missing = client.missing(&ProviderName::new("test"));
+    assert_eq!(missing.as_deref(), Some("set TEST_KEY in the environment that pointsman is started in"));
+    assert_eq!(client.missing(&ProviderName::new("demo")), None);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod model;
 mod serve;
 mod terminal;
 mod time;
+mod upstream;
 
 use std::process::ExitCode;
 

@@ -13,9 +13,9 @@ use crate::openai::{ChatRequest, ErrorBody};
 use crate::reply::Reply;
 use completion::Completion;
 
-/// Answers a chat as `demo/{model}`.
-pub(crate) fn chat_completion(model: &str, call: &Call<'_>) -> Reply {
-    match ChatRequest::parse(call.body.bytes()) {
+/// Answers the chat `body`, which is that of `call` in OpenAI's dialect, as `demo/{model}`.
+pub(crate) fn chat_completion(model: &str, body: &Bytes, call: &Call<'_>) -> Reply {
+    match ChatRequest::parse(body) {
         Ok(request) if request.stream => {
             let completion = Completion::new(model, &request, call);
             reply(

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::Dialect;
+
 /// A conversation and how it is to be continued.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Conversation {
@@ -23,6 +25,41 @@ pub(crate) struct Conversation {
     pub(crate) cache: Option<Cache>,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
+    pub(crate) words: Words,
+}
+
+/// Whose words name a field that is declared. No part of the meaning: all are equal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words(pub(crate) Dialect);
+
+impl Default for Words {
+    fn default() -> Self {
+        Self(Dialect::OpenAiChat)
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Words {
+    /// The name of a field that OpenAI's clients call `openai` and Anthropic's `anthropic`.
+    pub(crate) fn pick(self, openai: &'static str, anthropic: &'static str) -> &'static str {
+        match self.0 {
+            Dialect::OpenAiChat => openai,
+            Dialect::Anthropic => anthropic,
+        }
+    }
+}
+
+impl Conversation {
+    /// What the client calls the field with which it asked for reasoning.
+    pub(crate) fn reasoning_words(&self) -> &'static str {
+        let effort = self.reasoning.effort.is_some();
+        self.words.pick("reasoning_effort", if effort { "output_config.effort" } else { "thinking" })
+    }
 }
 
 /// One message.
@@ -283,4 +320,8 @@ pub(crate) enum ServiceTier {
     Auto,
     /// The standard one.
     Standard,
+    /// Slower and cheaper.
+    Flex,
+    /// Faster and dearer.
+    Priority,
 }

@@ -64,7 +64,9 @@ impl ErrorReply {
         let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(&value);
         let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
-        let message = text("message").or_else(|| error.as_str().map(str::to_owned));
+        // Bedrock's gateway writes it with a capital.
+        let message =
+            text("message").or_else(|| text("Message")).or_else(|| error.as_str().map(str::to_owned));
         let message = message.unwrap_or_else(|| format!("the provider answered with status {status}"));
         Self { param: text("param"), code: text("code"), ..Self::of_status(status, message) }
     }
@@ -126,6 +128,7 @@ mod tests {
             r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow down"},"request_id":"r"}"#,
             r#"{"error":"slow down"}"#,
             r#"{"object":"error","message":"slow down","type":"x"}"#,
+            r#"{"Message":"slow down"}"#,
         ] {
             let error = ErrorReply::read(StatusCode::TOO_MANY_REQUESTS, body.as_bytes());
             assert_eq!(

@@ -103,6 +103,13 @@ impl Fields {
         }
     }
 
+    /// Takes a field whose value is `usual`, which says nothing that the other side could miss.
+    pub(super) fn ignore_if(&mut self, key: &str, usual: impl Into<Value>) {
+        if self.peek(key) == Some(&usual.into()) {
+            self.map.shift_remove(key);
+        }
+    }
+
     /// Declares what has not been taken.
     pub(super) fn finish(self, lossy: &mut Lossy) {
         for (key, value) in &self.map {

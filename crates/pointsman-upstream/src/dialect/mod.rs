@@ -8,6 +8,7 @@
 pub(crate) mod anthropic;
 pub(crate) mod completion;
 pub(crate) mod conversation;
+mod converse;
 mod error;
 pub(crate) mod event;
 mod fields;
@@ -15,6 +16,7 @@ mod lossy;
 pub(crate) mod openai_chat;
 pub(crate) mod sse;
 mod stream;
+mod turns;
 mod usage;
 
 #[cfg(test)]
@@ -31,7 +33,7 @@ pub use lossy::Lossy;
 pub(crate) use stream::StreamTranslator;
 pub use usage::UsageReader;
 
-/// How clients and providers speak.
+/// How clients speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// OpenAI's Chat Completions.
@@ -40,11 +42,31 @@ pub enum Dialect {
     Anthropic,
 }
 
+/// How providers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderDialect {
+    /// OpenAI's Chat Completions.
+    OpenAiChat,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Bedrock's Converse and ConverseStream, which no client speaks.
+    Converse,
+}
+
+impl From<Dialect> for ProviderDialect {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::OpenAiChat => Self::OpenAiChat,
+            Dialect::Anthropic => Self::Anthropic,
+        }
+    }
+}
+
 /// What is known of the side that gets a translated request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recipient<'a> {
     /// How it speaks.
-    pub(crate) dialect: Dialect,
+    pub(crate) dialect: ProviderDialect,
     /// Its own name for the model.
     pub(crate) model: &'a str,
     /// Whether it is OpenAI itself, where `max_completion_tokens` has replaced `max_tokens`.
@@ -58,6 +80,26 @@ pub(crate) struct ReplyForm {
     pub(crate) stream: bool,
     /// With token counts at the end of the stream (OpenAI's `stream_options.include_usage`).
     pub(crate) include_usage: bool,
+}
+
+/// What a reply is called where its provider does not say, and when it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) id: String,
+    pub(crate) model: String,
+    pub(crate) created_unix_s: u64,
+}
+
+impl Called {
+    /// Gives a reply without an id or a model's name these.
+    fn name(&self, id: &mut String, model: &mut String) {
+        if id.is_empty() {
+            id.clone_from(&self.id);
+        }
+        if model.is_empty() {
+            model.clone_from(&self.model);
+        }
+    }
 }
 
 /// The request `body` of `from` as `to` takes it.
@@ -91,31 +133,34 @@ pub(crate) fn write_request(
     lossy: &mut Lossy,
 ) -> Result<Value, TranslationError> {
     match to.dialect {
-        Dialect::OpenAiChat => openai_chat::write_request(conversation, to.is_openai, lossy),
-        Dialect::Anthropic => anthropic::write_request(conversation, lossy),
+        ProviderDialect::OpenAiChat => openai_chat::write_request(conversation, to.is_openai, lossy),
+        ProviderDialect::Anthropic => anthropic::write_request(conversation, lossy),
+        ProviderDialect::Converse => converse::write_request(conversation, lossy),
     }
 }
 
 /// A whole reply `body` of `from` as a client of `to` takes it.
 pub(crate) fn translate_reply(
     body: Value,
-    from: Dialect,
+    from: ProviderDialect,
     to: Dialect,
-    created_unix_s: u64,
+    called: &Called,
     lossy: &mut Lossy,
 ) -> Result<Value, TranslationError> {
-    let completion = read_reply(body, from, lossy)?;
-    Ok(write_reply(&completion, to, created_unix_s, lossy))
+    let mut completion = read_reply(body, from, lossy)?;
+    called.name(&mut completion.id, &mut completion.model);
+    Ok(write_reply(&completion, to, called.created_unix_s, lossy))
 }
 
 pub(crate) fn read_reply(
     body: Value,
-    dialect: Dialect,
+    dialect: ProviderDialect,
     lossy: &mut Lossy,
 ) -> Result<Completion, TranslationError> {
     match dialect {
-        Dialect::OpenAiChat => openai_chat::read_reply(body, lossy),
-        Dialect::Anthropic => anthropic::read_reply(body, lossy),
+        ProviderDialect::OpenAiChat => openai_chat::read_reply(body, lossy),
+        ProviderDialect::Anthropic => anthropic::read_reply(body, lossy),
+        ProviderDialect::Converse => converse::read_reply(body, lossy),
     }
 }
 

@@ -2,23 +2,34 @@
 
 use super::event::Event;
 use super::sse::{SseEvent, SseParser};
-use super::{Dialect, ReplyForm, TranslationError, anthropic, openai_chat};
+use super::{
+    Called, Dialect, ProviderDialect, ReplyForm, TranslationError, anthropic, converse, openai_chat,
+};
 
-/// Translates a stream of server-sent events piece by piece. Nothing is held back but what is not yet an event.
+/// Translates a stream of events piece by piece. Nothing is held back but what is not yet an event.
 #[derive(Debug)]
 pub(crate) struct StreamTranslator {
-    parser: SseParser,
+    parser: Parser,
     reader: Reader,
     writer: Writer,
+    called: Called,
     /// The client has been told that the reply is whole, or that it failed.
     over: bool,
     failed: bool,
+}
+
+/// Finds events in bytes.
+#[derive(Debug)]
+enum Parser {
+    Sse(SseParser),
+    Frames(converse::FrameParser),
 }
 
 #[derive(Debug)]
 pub(super) enum Reader {
     OpenAiChat(openai_chat::EventReader),
     Anthropic(anthropic::EventReader),
+    Converse(converse::EventReader),
 }
 
 #[derive(Debug)]
@@ -29,11 +40,12 @@ pub(super) enum Writer {
 
 impl StreamTranslator {
     /// A translator of streams of `from` for a client of `to`.
-    pub(crate) fn new(from: Dialect, to: Dialect, form: ReplyForm, created_unix_s: u64) -> Self {
+    pub(crate) fn new(from: ProviderDialect, to: Dialect, form: ReplyForm, called: Called) -> Self {
         Self {
-            parser: SseParser::default(),
+            parser: Parser::new(from),
             reader: Reader::new(from),
-            writer: Writer::new(to, form, created_unix_s),
+            writer: Writer::new(to, form, called.created_unix_s),
+            called,
             over: false,
             failed: false,
         }
@@ -45,7 +57,7 @@ impl StreamTranslator {
         let parsed = self.parser.push(bytes, &mut complete);
         self.pass_on(&complete, &mut text);
         if let Err(error) = parsed {
-            self.fail(&error.to_string(), &mut text);
+            self.fail(&error, &mut text);
         }
         text
     }
@@ -55,7 +67,7 @@ impl StreamTranslator {
         let mut text = String::new();
         match self.parser.end() {
             Ok(last) => self.pass_on(last.as_slice(), &mut text),
-            Err(error) => self.fail(&error.to_string(), &mut text),
+            Err(error) => self.fail(&error, &mut text),
         }
         let mut events = Vec::new();
         self.reader.end(&mut events);
@@ -89,9 +101,12 @@ impl StreamTranslator {
     }
 
     fn write(&mut self, events: Vec<Event>, text: &mut String) {
-        for event in events {
+        for mut event in events {
             if self.over {
                 return;
+            }
+            if let Event::Start { id, model } = &mut event {
+                self.called.name(id, model);
             }
             self.failed = matches!(event, Event::Error { .. });
             self.over = self.failed || event == Event::End;
@@ -105,11 +120,35 @@ impl StreamTranslator {
     }
 }
 
-impl Reader {
-    pub(super) fn new(dialect: Dialect) -> Self {
+impl Parser {
+    fn new(dialect: ProviderDialect) -> Self {
         match dialect {
-            Dialect::OpenAiChat => Self::OpenAiChat(openai_chat::EventReader::default()),
-            Dialect::Anthropic => Self::Anthropic(anthropic::EventReader::default()),
+            ProviderDialect::OpenAiChat | ProviderDialect::Anthropic => Self::Sse(SseParser::default()),
+            ProviderDialect::Converse => Self::Frames(converse::FrameParser::default()),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], events: &mut Vec<SseEvent>) -> Result<(), String> {
+        match self {
+            Self::Sse(parser) => parser.push(bytes, events).map_err(|error| error.to_string()),
+            Self::Frames(parser) => parser.push(bytes, events).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn end(&mut self) -> Result<Option<SseEvent>, String> {
+        match self {
+            Self::Sse(parser) => parser.end().map_err(|error| error.to_string()),
+            Self::Frames(_) => Ok(None),
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn new(dialect: ProviderDialect) -> Self {
+        match dialect {
+            ProviderDialect::OpenAiChat => Self::OpenAiChat(openai_chat::EventReader::default()),
+            ProviderDialect::Anthropic => Self::Anthropic(anthropic::EventReader::default()),
+            ProviderDialect::Converse => Self::Converse(converse::EventReader::default()),
         }
     }
 
@@ -117,6 +156,7 @@ impl Reader {
         match self {
             Self::OpenAiChat(reader) => reader.read(event, events),
             Self::Anthropic(reader) => reader.read(event, events),
+            Self::Converse(reader) => reader.read(event, events),
         }
     }
 
@@ -124,6 +164,7 @@ impl Reader {
         match self {
             Self::OpenAiChat(reader) => reader.end(events),
             Self::Anthropic(reader) => reader.end(events),
+            Self::Converse(reader) => reader.end(events),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `pointsman check`: what is wrong with the table, and what it says.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use pointsman_domain::Band;
 use pointsman_policy::config::{Diagnostic, Severity};
@@ -11,6 +13,7 @@ use crate::cli::Global;
 use crate::config::{self, Config};
 use crate::model;
 use crate::terminal::{ASIDE, ERROR, GOOD, NAME, WARNING, styled};
+use crate::upstream;
 
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let (config, _) = Config::read(config::find(global.config.as_deref())?);
@@ -20,18 +23,34 @@ pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let ability_sd = card.calibration.ability.residual_sd as f32;
     let tables = policy.iter().flat_map(Policy::tables);
     let matrices: Vec<Matrix> = tables.map(|table| table.matrix(ability_sd)).collect();
+    let missing = missing(&config, policy.as_ref())?;
     if global.json {
         let report = json!({
             "file": config.origin(), "ok": policy.is_some(), "diagnostics": diagnostics, "tables": matrices,
+            "cannot_answer": missing,
         });
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print(&config, &diagnostics, &matrices);
+        print(&config, &diagnostics, &matrices, &missing);
     }
     Ok(if policy.is_some() { Outcome::Done } else { Outcome::No })
 }
 
-fn print(config: &Config, diagnostics: &[Diagnostic], matrices: &[Matrix]) {
+/// Providers that cannot answer as things are, with the remedy. The file is sound all the same: it may be meant for
+/// another machine.
+fn missing(config: &Config, policy: Option<&Policy>) -> Result<BTreeMap<String, String>> {
+    let Some(policy) = policy else {
+        return Ok(BTreeMap::new());
+    };
+    Ok(upstream::missing(policy, &upstream::client(config, &config.server)?))
+}
+
+fn print(
+    config: &Config,
+    diagnostics: &[Diagnostic],
+    matrices: &[Matrix],
+    missing: &BTreeMap<String, String>,
+) {
     for diagnostic in diagnostics {
         let style = if diagnostic.severity == Severity::Error { ERROR } else { WARNING };
         let text = format!("{diagnostic:#}");
@@ -42,6 +61,10 @@ fn print(config: &Config, diagnostics: &[Diagnostic], matrices: &[Matrix]) {
         anstream::println!("{} {}", styled(NAME, &matrix.table), styled(ASIDE, legend(config, matrix)));
         draw(matrix);
         anstream::println!();
+    }
+    for (provider, missing) in missing {
+        let what = styled(WARNING, format!("models at `{provider}` cannot answer here"));
+        anstream::println!("{what}: {missing}");
     }
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));

@@ -1,10 +1,11 @@
 //! `pointsman.toml`: found, read, checked.
 //!
-//! The sections `[server]`, `[classifier]`, `[record]` and `[providers]` are read here, those about routing by the policy
+//! The sections `[server]`, `[classifier]`, `[record]`, `[failures]` and `[providers]` are read here, those about routing by the policy
 //! crate, which needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
 mod abilities;
 mod classifier;
+mod failures;
 mod providers;
 mod reading;
 mod record;
@@ -19,7 +20,7 @@ use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
 use pointsman_policy::{Abilities, Policy};
-use pointsman_upstream::Provider;
+use pointsman_upstream::{FailurePolicy, Provider};
 
 pub(crate) use classifier::ClassifierConfig;
 pub(crate) use server::ServerConfig;
@@ -34,7 +35,7 @@ const BUILT_IN: &str = include_str!("../default.toml");
 const BUILT_IN_NAME: &str = "built-in configuration";
 
 /// The sections that are read here.
-const OWN_SECTIONS: [&str; 4] = ["classifier", "providers", "record", "server"];
+const OWN_SECTIONS: [&str; 5] = ["classifier", "failures", "providers", "record", "server"];
 
 /// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) classifier: ClassifierConfig,
     /// `[record]`; nothing is recorded without it.
     pub(crate) record: Option<pointsman_record::Options>,
+    /// `[failures]`
+    pub(crate) failures: FailurePolicy,
     /// `[providers]` and those that are built in.
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
     /// How able models are, by `[policy]`.
@@ -90,10 +93,12 @@ impl Config {
         let server = ServerConfig::read(&document, &mut diagnostics);
         let classifier = ClassifierConfig::read(&document, &mut diagnostics);
         let record = record::read(&document, &mut diagnostics);
+        let failures = failures::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
         let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
         let warnings = diagnostics.clone();
-        let config = Self { warnings, source, file: None, server, classifier, record, providers, abilities };
+        let config =
+            Self { warnings, source, file: None, server, classifier, record, failures, providers, abilities };
         (config, diagnostics)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pointsman_domain::ProviderName;
 use pointsman_policy::config::{Diagnostics, Document, Entry};
-use pointsman_upstream::{BaseUrl, Endpoint, Provider, ProviderKind};
+use pointsman_upstream::{BaseUrl, Bedrock, Endpoint, Provider, ProviderKind};
 
 use super::reading;
 
@@ -15,9 +15,11 @@ struct RawProvider<'a> {
     base_url: Option<Entry<'a>>,
     api_key_env: Option<Entry<'a>>,
     api_version: Option<Entry<'a>>,
+    region: Option<Entry<'a>>,
+    profile: Option<Entry<'a>>,
 }
 
-const KEYS: [&str; 4] = ["kind", "base_url", "api_key_env", "api_version"];
+const KEYS: [&str; 6] = ["kind", "base_url", "api_key_env", "api_version", "region", "profile"];
 
 /// Where the key to Azure is if nothing else is said.
 const AZURE_KEY: &str = "AZURE_OPENAI_API_KEY";
@@ -56,6 +58,8 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             "base_url" => raw.base_url = Some(key),
             "api_key_env" => raw.api_key_env = Some(key),
             "api_version" => raw.api_version = Some(key),
+            "region" => raw.region = Some(key),
+            "profile" => raw.profile = Some(key),
             name if is_secret(name) => refuse_secret(&key, diagnostics),
             _ => key.unknown(&KEYS, diagnostics),
         }
@@ -64,16 +68,16 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
     if kind != ProviderKind::Azure {
         refuse(kind, [&raw.api_version], diagnostics);
     }
+    if kind != ProviderKind::Bedrock {
+        refuse(kind, [&raw.region, &raw.profile], diagnostics);
+    }
     match kind {
         ProviderKind::Demo => {
             refuse(kind, [&raw.base_url, &raw.api_key_env], diagnostics);
             Some(Provider::Demo)
         }
         ProviderKind::Azure => {
-            let api_version = match &raw.api_version {
-                Some(version) => Some(version.string(diagnostics)?.into_inner()),
-                None => None,
-            };
+            let api_version = string(raw.api_version.as_ref(), diagnostics)?;
             let mut endpoint = endpoint(entry, &raw, None, diagnostics)?;
             endpoint.api_key_env.get_or_insert_with(|| AZURE_KEY.to_owned());
             Some(Provider::Azure { endpoint, api_version })
@@ -82,9 +86,36 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics).map(Provider::OpenAi)
         }
         ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics).map(Provider::OpenAi),
+        ProviderKind::Bedrock => bedrock(&raw, diagnostics).map(Provider::Bedrock),
         ProviderKind::Anthropic => {
             endpoint(entry, &raw, Some(Endpoint::anthropic()), diagnostics).map(Provider::Anthropic)
         }
+    }
+}
+
+fn bedrock(raw: &RawProvider<'_>, diagnostics: &mut Diagnostics) -> Option<Bedrock> {
+    let region = string(raw.region.as_ref(), diagnostics)?;
+    let profile = string(raw.profile.as_ref(), diagnostics)?;
+    let api_key_env = match &raw.api_key_env {
+        Some(key) => Some(variable(key, diagnostics)?),
+        None => None,
+    };
+    let base_url = match &raw.base_url {
+        Some(url) => Some(address(url, diagnostics)?),
+        None => None,
+    };
+    if let (Some(entry), Some(url)) = (&raw.base_url, &base_url) {
+        let key = api_key_env.as_deref().unwrap_or("AWS_BEARER_TOKEN_BEDROCK");
+        warn_of_open_key(entry, url, key, diagnostics);
+    }
+    Some(Bedrock { region, profile, base_url, api_key_env })
+}
+
+/// A text that may be left out; `None` if it is something else.
+fn string(entry: Option<&Entry<'_>>, diagnostics: &mut Diagnostics) -> Option<Option<String>> {
+    match entry {
+        Some(entry) => Some(Some(entry.string(diagnostics)?.into_inner())),
+        None => Some(None),
     }
 }
 

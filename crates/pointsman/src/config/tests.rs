@@ -1,5 +1,7 @@
 //! What the file says, and what is said about it.
 
+use pointsman_upstream::Bedrock;
+
 use super::*;
 
 fn read(text: &str) -> (Config, Vec<Diagnostic>) {
@@ -38,7 +40,7 @@ fn without_a_section_defaults_hold() {
     assert_eq!((record.path.to_str(), record.prompts), (Some("pointsman-records.db"), Default::default()));
     assert_eq!(
         config.providers.keys().map(ProviderName::as_str).collect::<Vec<_>>(),
-        ["anthropic", "demo", "openai"]
+        ["anthropic", "bedrock", "demo", "openai"]
     );
 }
 
@@ -62,6 +64,16 @@ fn every_key_is_read() {
         prompts = "redacted"
         keep_days = 7
         keep_mb = 50
+        [failures]
+        first_byte_timeout_ms = 1
+        idle_timeout_ms = 2
+        total_timeout_ms = 3
+        retries = 4
+        retry_delay_ms = 5
+        retry_delay_max_ms = 6
+        retry_percent = 7
+        breaker_failures = 8
+        breaker_pause_ms = 9
         [providers.local]
         kind = "openai_compatible"
         base_url = "http://127.0.0.1:8000/v1"
@@ -78,6 +90,21 @@ fn every_key_is_read() {
         "#,
     );
     assert_eq!(diagnostics, []);
+    let ms = std::time::Duration::from_millis;
+    assert_eq!(
+        config.failures,
+        FailurePolicy {
+            first_byte_timeout: ms(1),
+            idle_timeout: ms(2),
+            total_timeout: ms(3),
+            retries: 4,
+            retry_delay: ms(5),
+            retry_delay_max: ms(6),
+            retry_percent: 7,
+            breaker_failures: 8,
+            breaker_pause: ms(9),
+        }
+    );
     assert_eq!(
         (config.server, config.classifier),
         (
@@ -137,7 +164,7 @@ fn faults_of_providers_are_named() {
 [providers]
 flat = "openai"
 [providers.claude]
-kind = "bedrock"
+kind = "vertex"
 [providers.local]
 base_url = "http://127.0.0.1:8000/v1"
 [providers.vllm]
@@ -163,6 +190,24 @@ api_version = "2023-06-01"
 }
 
 #[test]
+fn bedrock_has_a_region_and_a_profile_and_others_have_not() {
+    let (config, diagnostics) = read(
+        "[providers.aws]\nkind = \"bedrock\"\nregion = \"eu-west-1\"\nprofile = \"work\"\napi_key_env = \"AWS_KEY\"\n",
+    );
+    assert_eq!(diagnostics, []);
+    let expected = Bedrock {
+        region: Some("eu-west-1".to_owned()),
+        profile: Some("work".to_owned()),
+        base_url: None,
+        api_key_env: Some("AWS_KEY".to_owned()),
+    };
+    assert_eq!(config.providers[&ProviderName::new("aws")], Provider::Bedrock(expected));
+    assert_eq!(config.providers[&ProviderName::new("bedrock")], Provider::Bedrock(Bedrock::default()));
+    let said = said("[providers.openai]\nregion = \"eu-west-1\"\n");
+    assert!(said.contains("a provider of kind `openai` has no `region`"), "{said}");
+}
+
+#[test]
 fn what_is_unwise_is_a_warning() {
     insta::assert_snapshot!(said(
         r#"
@@ -179,7 +224,7 @@ api_key_env = "FAR_KEY"
 #[test]
 fn a_faulty_provider_is_reported_once() {
     let text =
-        "[providers.claude]\nkind = \"bedrock\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
+        "[providers.claude]\nkind = \"vertex\"\n[models]\na = \"claude/x\"\n[route]\ndefault = \"a\"\n";
     let (config, _) = read(text);
     let errors: Vec<_> = config
         .check(&Vocabulary::standard())
@@ -188,7 +233,7 @@ fn a_faulty_provider_is_reported_once() {
         .filter(|found| found.severity == Severity::Error)
         .map(|found| found.to_string())
         .collect();
-    assert_eq!(errors, ["pointsman.toml:2:8: error: kind `bedrock` is not supported yet"]);
+    assert_eq!(errors, ["pointsman.toml:2:8: error: unknown kind `vertex`"]);
 }
 
 #[test]

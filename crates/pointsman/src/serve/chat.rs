@@ -1,16 +1,18 @@
 //! `POST /v1/chat/completions`, and how a chat of either dialect is answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use pointsman_domain::{ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::Table;
 use pointsman_upstream::openai::ChatRequest;
 use pointsman_upstream::{Call, Dialect, MessagesRequest, RequestBody, RequestError};
+use tokio::time::Instant;
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
@@ -45,8 +47,8 @@ pub(super) async fn answer(
         Dialect::OpenAiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
     });
-    let call = call(dialect, request_id, headers, &body);
     let live = sidecar.live();
+    let call = call(dialect, request_id, headers, &body, &live)?;
     match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => direct(sidecar, &live, target, call).await,
         Destination::Table(table) => routed(sidecar, &live, table, call, &arrival).await,
@@ -59,9 +61,31 @@ pub(super) fn call<'a>(
     request_id: &'a RequestId,
     headers: &'a HeaderMap,
     body: &'a RequestBody,
-) -> Call<'a> {
-    let received_unix_s = clock::unix_s(clock::now());
-    Call { dialect, headers, body, request_id: request_id.as_str(), received_unix_s, about: "" }
+    live: &Live,
+) -> Result<Call<'a>, ApiError> {
+    Ok(Call {
+        dialect,
+        headers,
+        body,
+        request_id: request_id.as_str(),
+        received_unix_s: clock::unix_s(clock::now()),
+        about: "",
+        now: clock::system,
+        deadline: Instant::now() + time_limit(headers, live.upstream.failures().total_timeout)?,
+    })
+}
+
+/// How long the client waits, in milliseconds.
+const TIMEOUT: HeaderName = HeaderName::from_static("x-pointsman-timeout-ms");
+
+/// How long the whole request may take: `most`, or less if the client says so.
+fn time_limit(headers: &HeaderMap, most: Duration) -> Result<Duration, ApiError> {
+    let Some(value) = headers.get(TIMEOUT) else {
+        return Ok(most);
+    };
+    let limit = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|ms| *ms > 0);
+    let wrong = || ApiError::bad_request("x-pointsman-timeout-ms must be a whole number from 1", None);
+    limit.map(|ms| most.min(Duration::from_millis(ms))).ok_or_else(wrong)
 }
 
 /// What routing needs to know of a request.

@@ -1,6 +1,8 @@
-//! The time, read in one place.
+//! Time and chance, which enter in one place.
 
-use std::time::Instant;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::{Instant, SystemTime};
 
 use pointsman_policy::UnixMicros;
 
@@ -13,6 +15,19 @@ pub(super) fn now() -> UnixMicros {
 #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
 pub(super) fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// Now, for what is signed.
+#[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
+pub(super) fn system() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A number from 0 to 1, for waits that shall differ: the standard library seeds each hasher anew.
+pub(super) fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    let upper = u32::try_from(bits >> 32).unwrap_or(u32::MAX);
+    f64::from(upper) / f64::from(u32::MAX)
 }
 
 /// Whole seconds since the start of 1970 (UTC).

@@ -2,16 +2,20 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_record::Attempt;
-use pointsman_upstream::{Call, Client, Reply, Side, UpstreamError};
+use pointsman_upstream::{Call, Client, Reply, Side, UpstreamError, retry_after, until_content, wait};
 use tokio::time::Instant;
 
+use super::clock;
 use super::record::micros;
 use super::sidecar::Sidecar;
 
@@ -27,37 +31,150 @@ pub(super) struct Answer {
     pub(super) failed: Vec<ModelName>,
 }
 
-/// Asks `candidates` in order. One that cannot be reached, hangs up before its reply begins or answers with a status
-/// from 500 makes way for the next; what the last one does is the answer. Each call is noted in `attempts`.
+/// Asks `candidates` in order. One that is left alone, cannot be reached, breaks off before it says anything, or answers
+/// with a status that passes (408, 409, 429, from 500), makes way for the next, once it has been asked again as often as
+/// the policy says; the last one is asked in any case, and what it does is the answer. Each call is noted in `attempts`.
 pub(super) async fn first_answer(
     sidecar: &Sidecar,
-    upstream: &Client,
+    upstream: &Arc<Client>,
     candidates: Vec<(ModelName, ModelId)>,
     call: Call<'_>,
     attempts: &mut Vec<Attempt>,
 ) -> Result<Answer, UpstreamError> {
+    upstream.budget().deposit();
     let mut candidates = candidates.into_iter().peekable();
     let mut failed = Vec::new();
     loop {
         let Some((name, target)) = candidates.next() else {
             unreachable!("every decision has a model, and the last one returns");
         };
-        let called = Instant::now();
-        let outcome = ask(sidecar, upstream, &target, call).await;
-        attempts.push(attempt(&name, &target, &outcome, called));
-        let next = candidates.peek().map(|(name, _)| name);
+        let next = candidates.peek().map(|(name, _)| name.clone());
+        if let Some(next) = &next
+            && !upstream.breakers().admit(&target, Instant::now())
+        {
+            go_on(sidecar, &name, next, "left alone");
+            failed.push(name);
+            continue;
+        }
+        let (outcome, called) = ask_again(sidecar, upstream, (&name, &target), call, attempts).await;
+        let next = next.filter(|_| Instant::now() < call.deadline);
         match (outcome, next) {
-            (Ok(reply), Some(next)) if reply.status.is_server_error() => {
-                go_on(sidecar, &name, next, reply.status.as_str());
+            (Ok(reply), Some(next)) if passes(reply.status) => {
+                go_on(sidecar, &name, &next, reply.status.as_str());
             }
-            (Ok(reply), _) => return Ok(Answer { reply, by: (name, target), called, failed }),
+            (Ok(reply), _) => {
+                let reply = watched(upstream, &target, reply, call.deadline);
+                return Ok(Answer { reply, by: (name, target), called, failed });
+            }
             (Err(error), Some(next)) if error.kind().retryable() => {
-                go_on(sidecar, &name, next, error.kind().as_str());
+                go_on(sidecar, &name, &next, error.kind().as_str());
             }
             (Err(error), _) => return Err(error),
         }
         failed.push(name);
     }
+}
+
+/// Asks a model until it answers, or asking again is of no use or not allowed. Also tells when the last call was made.
+async fn ask_again(
+    sidecar: &Sidecar,
+    upstream: &Client,
+    (name, target): (&ModelName, &ModelId),
+    call: Call<'_>,
+    attempts: &mut Vec<Attempt>,
+) -> (Result<Reply, UpstreamError>, Instant) {
+    let mut failures = 0;
+    loop {
+        let called = Instant::now();
+        let outcome = ask(sidecar, upstream, target, call).await;
+        attempts.push(attempt(name, target, &outcome, called));
+        let is_left_alone = note(upstream, target, &outcome, call.deadline);
+        failures += 1;
+        match pause(upstream, &outcome, failures, call.deadline) {
+            Some(pause) if !is_left_alone && upstream.budget().withdraw() => {
+                tracing::info!(%target, failures, pause_ms = pause.as_millis(), "a model is asked again");
+                tokio::time::sleep(pause).await;
+            }
+            _ => return (outcome, called),
+        }
+    }
+}
+
+/// How long to wait before the same model is asked again; `None` if that is of no use.
+fn pause(
+    upstream: &Client,
+    outcome: &Result<Reply, UpstreamError>,
+    failures: u32,
+    deadline: Instant,
+) -> Option<Duration> {
+    let asked = match outcome {
+        Ok(reply) if passes(reply.status) => retry_after(&reply.headers),
+        Err(error) if error.kind().passes() => None,
+        _ => return None,
+    };
+    let policy = upstream.failures();
+    let pause = wait(policy, failures, asked, clock::random()).filter(|_| failures <= policy.retries)?;
+    (Instant::now() + pause < deadline).then_some(pause)
+}
+
+/// Whether a status says that the next moment, or the next model, may do better.
+fn passes(status: StatusCode) -> bool {
+    let code = status.as_u16();
+    matches!(code, 408 | 409 | 429) || status.is_server_error()
+}
+
+/// Tells the model's breaker how it went; that the client's time is up says nothing about the model. Returns whether the
+/// model is left alone from now on.
+fn note(
+    upstream: &Client,
+    target: &ModelId,
+    outcome: &Result<Reply, UpstreamError>,
+    deadline: Instant,
+) -> bool {
+    let breakers = upstream.breakers();
+    let is_failure = match outcome {
+        Ok(reply) if reply.status.is_server_error() => true,
+        Ok(reply) if passes(reply.status) => false,
+        Ok(reply) => {
+            // Of a body without a length the end is awaited.
+            if reply.headers.contains_key(CONTENT_LENGTH) {
+                breakers.succeeded(target);
+            } else {
+                breakers.answered(target);
+            }
+            false
+        }
+        Err(error) => error.kind().side() == Side::Upstream && Instant::now() < deadline,
+    };
+    let is_left_alone = is_failure && breakers.failed(target, Instant::now());
+    if is_left_alone {
+        tracing::warn!(%target, "a model has failed too often and is left alone for a while");
+    }
+    is_left_alone
+}
+
+/// The reply, whose way to its end counts as its model's.
+fn watched(upstream: &Arc<Client>, target: &ModelId, mut reply: Reply, deadline: Instant) -> Reply {
+    if !reply.status.is_success() {
+        return reply;
+    }
+    let (upstream, target, mut body) = (Arc::clone(upstream), target.clone(), reply.body);
+    let mut is_over = false;
+    let watched = stream::poll_fn(move |context| {
+        let polled = body.poll_next_unpin(context);
+        let is_end = !is_over && matches!(polled, Poll::Ready(None | Some(Err(_))));
+        is_over |= is_end;
+        match &polled {
+            Poll::Ready(None) if is_end => upstream.breakers().succeeded(&target),
+            Poll::Ready(Some(Err(_))) if is_end && Instant::now() < deadline => {
+                upstream.breakers().failed(&target, Instant::now());
+            }
+            _ => {}
+        }
+        polled
+    });
+    reply.body = watched.boxed();
+    reply
 }
 
 fn go_on(sidecar: &Sidecar, from: &ModelName, to: &ModelName, cause: &str) {
@@ -88,8 +205,11 @@ async fn ask(
     call: Call<'_>,
 ) -> Result<Reply, UpstreamError> {
     let start = Instant::now();
-    let outcome = upstream.chat(target, call).await;
     let provider = target.provider();
+    let outcome = match upstream.chat(target, call).await {
+        Ok(reply) => until_content(reply, call.dialect, provider).await,
+        Err(error) => Err(error),
+    };
     match &outcome {
         Ok(reply) => {
             sidecar.metrics.upstream_answered(provider, start.elapsed());

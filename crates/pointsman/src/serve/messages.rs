@@ -53,9 +53,9 @@ async fn count(
 ) -> Result<Response, ApiError> {
     let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
     let arrival = Arrival::now("/v1/messages/count_tokens");
-    let call = call(Dialect::Anthropic, request_id, headers, &body);
-    let (prompt, facts) = read(&call)?;
     let live = sidecar.live();
+    let call = call(Dialect::Anthropic, request_id, headers, &body, &live)?;
+    let (prompt, facts) = read(&call)?;
     let input_tokens = facts.input_tokens.0;
     let (target, decision) = match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => (target, HeaderMap::new()),

@@ -39,7 +39,6 @@ use pointsman_domain::Vocabulary;
 use pointsman_policy::Policy;
 use pointsman_policy::config::Severity;
 use pointsman_upstream::openai::ErrorBody;
-use pointsman_upstream::{Client, ClientOptions};
 use tokio::net::TcpListener;
 
 use self::error::ApiError;
@@ -48,7 +47,8 @@ pub(crate) use self::record::ClassifierId;
 use self::record::Recording;
 use self::reload::Reloader;
 use self::sidecar::Sidecar;
-use crate::config::{Config, ServerConfig};
+use crate::config::Config;
+use crate::upstream;
 
 /// What labels prompts.
 pub(crate) struct Labels {
@@ -85,20 +85,9 @@ fn sidecar(
 ) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
     let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
-    let live = Live { policy, upstream: Arc::new(upstream(config, &config.server)?) };
+    let live = Live { policy, upstream: Arc::new(upstream::client(config, &config.server)?) };
     let recording = Recording::start(config.record.clone(), classifier)?;
     Ok(Sidecar::new(config, live, queue, recording))
-}
-
-/// A client of the providers that `config` names.
-fn upstream(config: &Config, server: &ServerConfig) -> Result<Client> {
-    let options = ClientOptions { connect_timeout: server.connect_timeout, ..ClientOptions::default() };
-    Ok(Client::new(config.providers.clone(), environment, options)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 async fn serve(
@@ -136,17 +125,8 @@ fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
 }
 
 fn announce_missing_keys(live: &Live) {
-    let mut missing: Vec<(&str, &str)> = Vec::new();
-    for model in live.policy.models().values() {
-        let provider = model.target.provider();
-        if let Some(variable) = live.upstream.missing_key(provider) {
-            missing.push((provider.as_str(), variable));
-        }
-    }
-    missing.sort_unstable();
-    missing.dedup();
-    for (provider, variable) in missing {
-        anstream::eprintln!("warning: models at `{provider}` cannot answer: {variable} is not set");
+    for (provider, missing) in upstream::missing(&live.policy, &live.upstream) {
+        anstream::eprintln!("warning: models at `{provider}` cannot answer: {missing}");
     }
 }
 

@@ -118,11 +118,12 @@ impl Reloader {
         for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
             tracing::warn!(%finding, "the configuration is read again");
         }
-        let upstream = if config.providers == self.used.providers {
+        let is_same = config.providers == self.used.providers && config.failures == self.used.failures;
+        let upstream = if is_same {
             Arc::clone(&self.sidecar.live().upstream)
         } else {
             // Connections take as long to be made as they did at the start.
-            Arc::new(super::upstream(&config, &self.started.server).context("[providers]")?)
+            Arc::new(crate::upstream::client(&config, &self.started.server).context("[providers]")?)
         };
         Ok((config, Live { policy, upstream }))
     }

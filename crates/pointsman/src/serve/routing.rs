@@ -1,7 +1,7 @@
 //! From a prompt to a decision, and how a response tells of it.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use pointsman_domain::{AbstainReason, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
+use pointsman_domain::{AbstainReason, Band, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::{Explanation, Policy, State, Table};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -74,12 +74,35 @@ impl Routed<'_> {
         self.table.explain(&self.facts, &self.labels, &self.state, self.now)
     }
 
-    /// The chosen model and those to turn to after it, in order.
+    /// The chosen model and those to turn to after it, in order: the others of its row, then those for the next harder
+    /// band that has others.
     pub(super) fn candidates(&self, policy: &Policy) -> Vec<(ModelName, ModelId)> {
         let models = policy.models();
         let target = |name: &ModelName| Some((name.clone(), models.get(name)?.target.clone()));
         let first = (self.decision.model.clone(), self.decision.target.clone());
-        std::iter::once(first).chain(self.decision.fallbacks.iter().filter_map(target)).collect()
+        let mut candidates: Vec<_> =
+            std::iter::once(first).chain(self.decision.fallbacks.iter().filter_map(target)).collect();
+        let known: Vec<ModelName> = candidates.iter().map(|(name, _)| name.clone()).collect();
+        let above = self.tier_above(&known);
+        candidates.extend(above.iter().filter_map(target));
+        candidates
+    }
+
+    /// The models for the same task in the next harder band for which there are others than the `known` ones.
+    fn tier_above(&self, known: &[ModelName]) -> Vec<ModelName> {
+        if self.labels.abstained.is_some() {
+            return Vec::new();
+        }
+        let harder = Band::ALL.into_iter().filter(|band| *band > self.labels.band);
+        let others = harder.map(|band| {
+            let labels = Labels { band, ..self.labels.clone() };
+            let decision = self.table.decide(&self.facts, &labels, &self.state, self.now);
+            let mut models = vec![decision.model];
+            models.extend(decision.fallbacks);
+            models.retain(|model| !known.contains(model));
+            models
+        });
+        others.into_iter().find(|models| !models.is_empty()).unwrap_or_default()
     }
 
     /// What decided, in a sentence.

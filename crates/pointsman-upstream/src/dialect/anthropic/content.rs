@@ -33,9 +33,7 @@ pub(super) fn read_block(block: Value, path: String, lossy: &mut Lossy) -> Read<
     let cache = read_cache(&mut block, lossy)?;
     let read = match block.required_string("type")?.as_str() {
         "text" => {
-            if block.peek("citations").and_then(Value::as_array).is_some_and(Vec::is_empty) {
-                block.ignore(&["citations"]);
-            }
+            block.ignore_if("citations", Vec::<Value>::new());
             Part::Text { text: block.required_string("text")?, cache }
         }
         "image" => {

@@ -6,13 +6,16 @@ mod reply;
 mod request;
 mod routing;
 mod stream;
+mod thinking;
 mod write;
 
 pub(super) use content::read_cache;
+pub(super) use model::{Abilities, ThinkingControl, abilities, version};
 pub(super) use reply::{read_reply, write_reply};
 pub(super) use request::read_request;
 pub use routing::MessagesRequest;
 pub(super) use stream::{EventReader, EventWriter};
+pub(super) use thinking::{ThinkingPlan, plan, sampling};
 pub(super) use write::write_request;
 
 use serde_json::{Value, json};
@@ -67,7 +70,8 @@ pub(super) fn read_usage(
         read.reasoning = details.count("thinking_tokens")?.or(before.reasoning);
         details.finish(lossy);
     }
-    usage.ignore(&["cache_creation", "inference_geo", "service_tier", "speed"]);
+    usage.ignore(&["cache_creation", "inference_geo", "speed"]);
+    usage.ignore_if("service_tier", "standard");
     usage.finish(lossy);
     Ok(read)
 }
@@ -84,9 +88,9 @@ fn write_usage(usage: &Usage) -> Value {
     written.into()
 }
 
-/// An id of a call as Anthropic takes it: letters, digits, `_` and `-`. Others get a name of their own that is the
+/// An id of a call as Anthropic and Bedrock take it: letters, digits, `_` and `-`. Others get a name of their own that is the
 /// same every time, so that calls and their results stay together.
-fn call_id(id: &str) -> String {
+pub(super) fn call_id(id: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !id.is_empty() && id.chars().all(plain) {
         return id.to_owned();
@@ -100,7 +104,7 @@ fn call_id(id: &str) -> String {
 }
 
 /// Arguments of a call as the object that Anthropic takes, and whether they were one.
-fn input(arguments: &str) -> (Value, bool) {
+pub(super) fn input(arguments: &str) -> (Value, bool) {
     if arguments.trim().is_empty() {
         return (json!({}), true);
     }

@@ -2,15 +2,15 @@
 
 /// What a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Abilities {
-    pub(super) thinking: ThinkingControl,
+pub(in super::super) struct Abilities {
+    pub(in super::super) thinking: ThinkingControl,
     /// Whether `temperature`, `top_p` and `top_k` are taken (not from 4.7 on: Anthropic's migration guide).
-    pub(super) sampling: bool,
+    pub(in super::super) sampling: bool,
 }
 
 /// How thinking is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ThinkingControl {
+pub(in super::super) enum ThinkingControl {
     /// It is not.
     Absent,
     /// By a number of tokens (3.7 to 4.5).
@@ -20,7 +20,7 @@ pub(super) enum ThinkingControl {
 }
 
 /// The abilities of the model called `name`; one that tells no version is taken for a new one.
-pub(super) fn abilities(name: &str) -> Abilities {
+pub(in super::super) fn abilities(name: &str) -> Abilities {
     let version = version(name);
     let before = |major, minor| version.is_some_and(|version| version < (major, minor));
     let thinking = match () {
@@ -32,7 +32,7 @@ pub(super) fn abilities(name: &str) -> Abilities {
 }
 
 /// Major and minor version in names such as `claude-3-5-haiku-20241022` and `claude-opus-4.6`.
-fn version(name: &str) -> Option<(u8, u8)> {
+pub(in super::super) fn version(name: &str) -> Option<(u8, u8)> {
     let after = &name[name.find("claude")?..];
     let mut words = after.split(['-', '.', '@', '_', ':']).skip_while(|word| number(word).is_none());
     let major = number(words.next()?)?;

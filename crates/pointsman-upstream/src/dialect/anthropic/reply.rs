@@ -27,12 +27,12 @@ pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Com
         reason: read_stop_reason(&body.string("stop_reason")?.unwrap_or_default()),
         sequence: body.string("stop_sequence")?,
     };
-    if let Some(mut details) = body.object("stop_details")?
-        && let Some(text) = details.string("explanation")?
-    {
-        // What the text says already is not said twice.
-        parts.retain(|part| !matches!(part, Part::Text { text: said, .. } if *said == text));
-        parts.push(Part::Refusal { text });
+    if let Some(mut details) = body.object("stop_details")? {
+        if let Some(text) = details.string("explanation")? {
+            // What the text says already is not said twice.
+            parts.retain(|part| !matches!(part, Part::Text { text: said, .. } if *said == text));
+            parts.push(Part::Refusal { text });
+        }
         details.ignore(&["type"]);
         details.finish(lossy);
     }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::super::Dialect;
 use super::super::conversation::{
     Conversation, Effort, Message, OutputFormat, Place, Reasoning, Role, Sampling, ServiceTier, Thinking,
-    Tool, ToolChoice,
+    Tool, ToolChoice, Words,
 };
 use super::super::error::TranslationError;
 use super::super::fields::Fields;
@@ -41,6 +42,7 @@ pub(in super::super) fn read_request(body: Value, lossy: &mut Lossy) -> Read<Con
         cache: read_cache(&mut body, lossy)?,
         stream: body.boolean("stream")?.unwrap_or(false),
         include_usage: true,
+        words: Words(Dialect::Anthropic),
         ..Conversation::default()
     };
     read_tool_choice(&mut body, &mut conversation, lossy)?;

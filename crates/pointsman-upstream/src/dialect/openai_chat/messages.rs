@@ -59,7 +59,7 @@ fn read_assistant(message: &mut Fields, lossy: &mut Lossy) -> Read<Vec<Part>> {
     parts.extend(read_content(message, lossy)?);
     parts.extend(message.string("refusal")?.map(|text| Part::Refusal { text }));
     parts.extend(read_tool_calls(message, lossy)?);
-    message.ignore(&["annotations"]);
+    message.ignore_if("annotations", Vec::<Value>::new());
     Ok(parts)
 }
 
@@ -122,7 +122,6 @@ pub(super) fn read_tool_calls(message: &mut Fields, lossy: &mut Lossy) -> Read<V
 fn read_tool_result(message: &mut Fields, lossy: &mut Lossy) -> Read<Part> {
     let call_id = message.required_string("tool_call_id")?;
     let content = read_content(message, lossy)?;
-    message.ignore(&["name"]);
     let cache = cache_mark(message, lossy)?;
     Ok(Part::ToolResult { call_id, content, is_error: false, cache })
 }

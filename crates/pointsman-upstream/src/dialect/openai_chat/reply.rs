@@ -31,9 +31,7 @@ pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Com
     let has_calls = !calls.is_empty();
     parts.extend(calls);
     message.ignore(&["role"]);
-    if message.peek("annotations").and_then(Value::as_array).is_some_and(Vec::is_empty) {
-        message.ignore(&["annotations"]);
-    }
+    message.ignore_if("annotations", Vec::<Value>::new());
     message.finish(lossy);
     let reason = stop_reason(&choice.string("finish_reason")?.unwrap_or_default(), has_calls);
     let reason = if is_refusal && reason == StopReason::End { StopReason::Refused } else { reason };
@@ -41,7 +39,8 @@ pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Com
     choice.finish(lossy);
     let usage = body.object("usage")?.map(|usage| read_usage(usage, lossy)).transpose()?.unwrap_or_default();
     let model = body.string("model")?.unwrap_or_default();
-    body.ignore(&["object", "created", "system_fingerprint", "service_tier"]);
+    body.ignore(&["object", "created", "system_fingerprint"]);
+    body.ignore_if("service_tier", "default");
     body.finish(lossy);
     Ok(Completion { id, model, parts, stop: Stop::because(reason), usage })
 }

@@ -47,9 +47,7 @@ pub(in super::super) fn read_request(body: Value, lossy: &mut Lossy) -> Read<Con
     }
     // Off is what the other side does without being told.
     for key in ["logprobs", "store"] {
-        if body.peek(key) == Some(&Value::Bool(false)) {
-            body.take(key);
-        }
+        body.ignore_if(key, false);
     }
     body.finish(lossy);
     Ok(conversation)
@@ -118,6 +116,8 @@ fn read_service_tier(body: &mut Fields, lossy: &mut Lossy) -> Read<Option<Servic
         None => None,
         Some("auto") => Some(ServiceTier::Auto),
         Some("default") => Some(ServiceTier::Standard),
+        Some("flex") => Some(ServiceTier::Flex),
+        Some("priority") => Some(ServiceTier::Priority),
         Some(_) => {
             lossy.add("service_tier");
             None

@@ -40,7 +40,6 @@ pub(in super::super) fn write_request(
     }
     put(&mut body, "reasoning_effort", effort(conversation, lossy).map(Effort::as_str));
     put(&mut body, "user", conversation.user.clone());
-    let tier = |tier| if tier == ServiceTier::Auto { "auto" } else { "default" };
     put(&mut body, "service_tier", conversation.service_tier.map(tier));
     if conversation.cache.is_some() {
         lossy.add("cache_control");
@@ -100,6 +99,15 @@ fn effort(conversation: &Conversation, lossy: &mut Lossy) -> Option<Effort> {
             reasoning.effort.or(Some(Effort::of_budget(tokens)))
         }
         Some(Thinking::Adaptive) | None => reasoning.effort,
+    }
+}
+
+fn tier(tier: ServiceTier) -> &'static str {
+    match tier {
+        ServiceTier::Auto => "auto",
+        ServiceTier::Standard => "default",
+        ServiceTier::Flex => "flex",
+        ServiceTier::Priority => "priority",
     }
 }
 

@@ -213,7 +213,7 @@ fn older_models_get_what_they_take() {
             body[key] = value.clone();
         }
         let mut lossy = Lossy::new();
-        let to = Recipient { dialect: Dialect::Anthropic, model, is_openai: false };
+        let to = Recipient { dialect: ProviderDialect::Anthropic, model, is_openai: false };
         let (body, _) = translate_request(body, Dialect::OpenAiChat, to, &mut lossy).expect("translatable");
         let lossy: Vec<String> = lossy.paths().map(str::to_owned).collect();
         (body["thinking"].clone(), body["max_tokens"].clone(), body["temperature"].clone(), lossy.join(","))
@@ -274,7 +274,8 @@ fn refusals_and_reasons_are_told() {
     ] {
         let mut lossy = Lossy::new();
         let message =
-            translate_reply(reply, Dialect::OpenAiChat, Dialect::Anthropic, 0, &mut lossy).expect("readable");
+            translate_reply(reply, ProviderDialect::OpenAiChat, Dialect::Anthropic, &called(), &mut lossy)
+                .expect("readable");
         assert_eq!((&message["stop_reason"], &message["content"][0]["text"]), (&json!(reason), &json!(text)));
         assert!(lossy.is_empty(), "{lossy:?}");
     }
@@ -296,8 +297,14 @@ fn refusals_and_reasons_are_told() {
         ("pause_turn", "stop", json!(null)),
     ] {
         let mut lossy = Lossy::new();
-        let chat = translate_reply(anthropic(reason), Dialect::Anthropic, Dialect::OpenAiChat, 9, &mut lossy)
-            .expect("readable");
+        let chat = translate_reply(
+            anthropic(reason),
+            ProviderDialect::Anthropic,
+            Dialect::OpenAiChat,
+            &called(),
+            &mut lossy,
+        )
+        .expect("readable");
         let choice = &chat["choices"][0];
         assert_eq!((&choice["finish_reason"], &choice["message"]["refusal"]), (&json!(finish), &refusal));
         assert_eq!(
@@ -307,4 +314,41 @@ fn refusals_and_reasons_are_told() {
         );
         assert!(lossy.is_empty(), "{lossy:?}");
     }
+}
+
+#[test]
+fn what_used_to_look_like_nothing_is_declared() {
+    let (_, lossy) = translated(
+        json!({
+            "model": "m", "tool_choice": "auto", "parallel_tool_calls": false, "service_tier": "priority",
+            "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": "see", "annotations": [{"type": "url_citation"}]},
+                {"role": "assistant", "content": "see", "annotations": []},
+                {"role": "tool", "tool_call_id": "1", "name": "look", "content": "x"},
+            ],
+        }),
+        Dialect::OpenAiChat,
+    )
+    .expect("translatable");
+    assert_eq!(
+        lossy,
+        ["messages[1].annotations", "messages[3].name", "parallel_tool_calls", "service_tier", "tool_choice"]
+    );
+    let mut lossy = Lossy::new();
+    let anthropic = json!({
+        "id": "m", "model": "c", "content": [], "stop_reason": "refusal",
+        "stop_details": {"type": "refusal", "explanation": null, "category": "cyber"},
+        "usage": {"input_tokens": 1, "output_tokens": 1, "service_tier": "priority"},
+    });
+    translate_reply(anthropic, ProviderDialect::Anthropic, Dialect::OpenAiChat, &called(), &mut lossy)
+        .expect("readable");
+    let openai =
+        json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "service_tier": "flex"});
+    translate_reply(openai, ProviderDialect::OpenAiChat, Dialect::Anthropic, &called(), &mut lossy)
+        .expect("readable");
+    assert_eq!(
+        lossy.paths().collect::<Vec<_>>(),
+        ["service_tier", "stop_details.category", "usage.service_tier"]
+    );
 }

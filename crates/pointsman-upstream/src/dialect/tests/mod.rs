@@ -1,5 +1,7 @@
 //! The way from one dialect to another and back.
 
+mod converse;
+mod converse_stream;
 mod examples;
 mod generate;
 mod round_trip;
@@ -22,7 +24,11 @@ fn other(dialect: Dialect) -> Dialect {
 const CLAUDE: &str = "claude-sonnet-4-6";
 
 fn recipient(dialect: Dialect) -> Recipient<'static> {
-    Recipient { dialect, model: CLAUDE, is_openai: false }
+    Recipient { dialect: dialect.into(), model: CLAUDE, is_openai: false }
+}
+
+fn called() -> Called {
+    Called { id: "id".to_owned(), model: CLAUDE.to_owned(), created_unix_s: 7 }
 }
 
 /// A request of `from` for the other dialect, and what was left behind.

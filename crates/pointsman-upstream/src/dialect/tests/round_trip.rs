@@ -68,9 +68,9 @@ proptest! {
         for first in DIALECTS {
             let mut lossy = Lossy::new();
             let once = write_reply(&completion, first, 7, &mut lossy);
-            prop_assert_eq!(&read_reply(once.clone(), first, &mut lossy).expect("readable"), &completion);
-            let twice = translate_reply(once.clone(), first, other(first), 7, &mut lossy).expect("readable");
-            let thrice = translate_reply(twice, other(first), first, 7, &mut lossy).expect("readable");
+            prop_assert_eq!(&read_reply(once.clone(), first.into(), &mut lossy).expect("readable"), &completion);
+            let twice = translate_reply(once.clone(), first.into(), other(first), &called(), &mut lossy).expect("readable");
+            let thrice = translate_reply(twice, other(first).into(), first, &called(), &mut lossy).expect("readable");
             prop_assert_eq!(thrice, once);
             prop_assert!(lossy.is_empty(), "{:?}", lossy);
         }
@@ -85,7 +85,7 @@ proptest! {
                     let _ = write_request(&conversation, recipient(to), &mut lossy);
                 }
             }
-            if let Ok(completion) = read_reply(value.clone(), dialect, &mut lossy) {
+            if let Ok(completion) = read_reply(value.clone(), dialect.into(), &mut lossy) {
                 for to in DIALECTS {
                     write_reply(&completion, to, 0, &mut lossy);
                 }

@@ -11,7 +11,7 @@ use super::super::stream::{Reader, Writer};
 use super::generate::{completion, near_json};
 use super::*;
 
-const FORM: ReplyForm = ReplyForm { stream: true, include_usage: true };
+pub(super) const FORM: ReplyForm = ReplyForm { stream: true, include_usage: true };
 
 /// The events of a reply, texts in two pieces.
 fn events_of(completion: &Completion) -> Vec<Event> {
@@ -98,8 +98,8 @@ fn written(completion: &Completion, dialect: Dialect) -> String {
     text
 }
 
-fn read(text: &str, dialect: Dialect) -> Option<Completion> {
-    let (mut parser, mut reader) = (SseParser::default(), Reader::new(dialect));
+pub(super) fn read(text: &str, dialect: Dialect) -> Option<Completion> {
+    let (mut parser, mut reader) = (SseParser::default(), Reader::new(dialect.into()));
     let (mut complete, mut events) = (Vec::new(), Vec::new());
     parser.push(text.as_bytes(), &mut complete).expect("short");
     for event in &complete {
@@ -109,7 +109,7 @@ fn read(text: &str, dialect: Dialect) -> Option<Completion> {
 }
 
 fn passed_on<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, from: Dialect) -> String {
-    let mut translator = StreamTranslator::new(from, other(from), FORM, 7);
+    let mut translator = StreamTranslator::new(from.into(), other(from), FORM, called());
     let mut text: String = pieces.into_iter().map(|piece| translator.push(piece)).collect();
     text += &translator.end();
     text
@@ -162,7 +162,7 @@ proptest! {
 }
 
 /// The data of a stream, event by event.
-fn data(text: &str) -> Vec<Value> {
+pub(super) fn data(text: &str) -> Vec<Value> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
     lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect()
 }

@@ -149,7 +149,8 @@ async fn models_that_fail_make_way_for_the_next() {
         (&["refused", "echo"][..], "echo", "refused", 200),
         (&["fail", "refused", "echo"], "echo", "fail,refused", 200),
         (&["refused", "fail"], "fail", "refused", 500),
-        (&["busy", "echo"], "busy", "", 429),
+        (&["busy", "echo"], "echo", "busy", 200),
+        (&["fail", "busy"], "busy", "fail", 429),
     ] {
         let app = app(&upstream.config(models));
         let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
@@ -173,8 +174,8 @@ async fn the_last_failure_is_the_answer() {
     let metrics = ask(&app, get("/metrics")).await;
     for line in [
         r#"pointsman_fallbacks_total{from="fail",to="refused"} 1"#,
-        r#"pointsman_upstream_errors_total{provider="refused",kind="upstream_unreachable",side="upstream"} 1"#,
-        r#"pointsman_upstream_errors_total{provider="fail",kind="500",side="upstream"} 2"#,
+        r#"pointsman_upstream_errors_total{provider="refused",kind="upstream_unreachable",side="upstream"} 2"#,
+        r#"pointsman_upstream_errors_total{provider="fail",kind="500",side="upstream"} 4"#,
     ] {
         assert!(metrics.text().lines().any(|said| said == line), "{line} is not in\n{}", metrics.text());
     }

@@ -3,6 +3,7 @@
 mod anthropic;
 mod api;
 mod chat;
+mod failures;
 mod lifetime;
 mod record;
 mod reload;

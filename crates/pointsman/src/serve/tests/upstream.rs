@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -33,6 +34,8 @@ pub(super) struct Upstream {
 
 #[derive(Clone)]
 struct Shared {
+    /// How many requests have come.
+    asked: Arc<AtomicUsize>,
     events: mpsc::UnboundedSender<Event>,
     gate: Arc<Mutex<mpsc::UnboundedReceiver<&'static str>>>,
 }
@@ -52,7 +55,8 @@ impl Upstream {
     pub(super) async fn start() -> Self {
         let (events, seen) = mpsc::unbounded_channel();
         let (gate, gated) = mpsc::unbounded_channel();
-        let shared = Shared { events, gate: Arc::new(Mutex::new(gated)) };
+        let asked = Arc::default();
+        let shared = Shared { asked, events, gate: Arc::new(Mutex::new(gated)) };
         let app = Router::new()
             .route("/{behaviour}/chat/completions", axum::routing::post(reply))
             .route("/{behaviour}/v1/messages", axum::routing::post(reply))
@@ -106,6 +110,14 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
             .header("retry-after", "9")
             .body(Body::from("busy"))
             .expect("valid"),
+        "flaky" if shared.asked.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Response::builder().status(503).header("retry-after", "0").body(Body::empty()).expect("valid")
+        }
+        "flaky" => told("gpt", &body),
+        "mute" => event_stream(Body::from(
+            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n\
+             data: {\"error\":{\"message\":\"it broke\"}}\n\n",
+        )),
         "cut" => {
             let chunks = [Ok("data: one\n\n"), Err("the provider is gone")];
             // The pause lets the first chunk be sent before the connection is.

@@ -1,0 +1,168 @@
+//! Streams that fail before they say anything.
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use pointsman_domain::ProviderName;
+use serde_json::Value;
+
+use crate::dialect::Dialect;
+use crate::dialect::sse::{SseEvent, SseParser};
+use crate::error::{ErrorKind, UpstreamError};
+use crate::reply::{Reply, ReplyBody};
+
+/// How much may come before the first word.
+const LIMIT_BYTES: usize = 256 << 10;
+
+/// The same reply once its stream has said something, so that one that fails before can make way for another. What is no
+/// stream in `dialect`, or cannot be read, is returned at once.
+///
+/// # Errors
+/// When the stream breaks off, ends or tells of an error before it says anything.
+pub async fn until_content(
+    mut reply: Reply,
+    dialect: Dialect,
+    name: &ProviderName,
+) -> Result<Reply, UpstreamError> {
+    let content_type = reply.headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    let is_stream = content_type.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+    let is_encoded = reply.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    if !reply.status.is_success() || !is_stream || is_encoded {
+        return Ok(reply);
+    }
+    let (mut parser, mut came, mut bytes) = (SseParser::default(), Vec::new(), 0);
+    while bytes < LIMIT_BYTES {
+        let Some(chunk) = reply.body.next().await.transpose()? else {
+            let detail = "its stream ended before it said anything";
+            return Err(UpstreamError::new(ErrorKind::FailedStream, name, detail));
+        };
+        let mut events = Vec::new();
+        let parsed = parser.push(&chunk, &mut events);
+        bytes += chunk.len();
+        came.push(chunk);
+        match events.iter().map(|event| said(dialect, event)).find(|said| *said != Said::Nothing) {
+            Some(Said::Error(message)) => {
+                return Err(UpstreamError::new(ErrorKind::FailedStream, name, message));
+            }
+            Some(_) => break,
+            None if parsed.is_err() => break,
+            None => {}
+        }
+    }
+    reply.body = after(came, reply.body);
+    Ok(reply)
+}
+
+/// The body again, with the chunks that have come.
+fn after(came: Vec<Bytes>, body: ReplyBody) -> ReplyBody {
+    stream::iter(came.into_iter().map(Ok)).chain(body).boxed()
+}
+
+/// What an event says to the client.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// That a reply begins, or that the connection is alive.
+    Nothing,
+    /// A part of the reply, or its end.
+    Content,
+    Error(String),
+}
+
+fn said(dialect: Dialect, event: &SseEvent) -> Said {
+    let Ok(value) = serde_json::from_str::<Value>(&event.data) else {
+        // OpenAI's `[DONE]`.
+        return Said::Content;
+    };
+    let is_error = value["type"] == "error" || value.get("error").is_some_and(|error| !error.is_null());
+    if is_error {
+        let message = value["error"]["message"].as_str().or(value["error"].as_str());
+        return Said::Error(message.unwrap_or("it told of an error in its stream").to_owned());
+    }
+    let begins = match dialect {
+        Dialect::Anthropic => matches!(value["type"].as_str(), Some("message_start" | "ping")),
+        Dialect::OpenAiChat => {
+            let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
+            choices.iter().all(|choice| choice["finish_reason"].is_null() && is_blank(&choice["delta"]))
+        }
+    };
+    if begins { Said::Nothing } else { Said::Content }
+}
+
+/// Whether a delta holds nothing but the role.
+fn is_blank(delta: &Value) -> bool {
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        _ => false,
+    };
+    delta.as_object().is_none_or(|fields| fields.iter().all(|(key, value)| key == "role" || is_empty(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt as _;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    use super::*;
+
+    async fn outcome(
+        dialect: Dialect,
+        content_type: &'static str,
+        text: &'static str,
+    ) -> Result<String, String> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let chunks = text.as_bytes().chunks(7).map(|chunk| Ok(Bytes::from_static(chunk)));
+        let body = stream::iter(chunks).boxed();
+        let reply = Reply { status: StatusCode::OK, headers, body, tells_of_its_end: false };
+        let reply =
+            until_content(reply, dialect, &ProviderName::new("p")).await.map_err(|e| e.to_string())?;
+        let chunks: Vec<Bytes> = reply.body.try_collect().await.map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(chunks.concat()).expect("UTF-8"))
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_says_something_is_passed_on_whole() {
+        const STREAM: &str = "text/event-stream; charset=utf-8";
+        for (dialect, text) in [
+            (
+                Dialect::OpenAiChat,
+                "data: {\"choices\":[]}\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"error\":{\"message\":\"late\"}}\n\n",
+            ),
+            (
+                Dialect::OpenAiChat,
+                ": ping\n\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::Anthropic,
+                "event: message_start\ndata: {\"type\":\"message_start\"}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\"}\n\n",
+            ),
+        ] {
+            assert_eq!(outcome(dialect, STREAM, text).await.as_deref(), Ok(text));
+        }
+        assert_eq!(outcome(Dialect::OpenAiChat, "application/json", "{}").await.as_deref(), Ok("{}"));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_fails_before_is_an_error() {
+        const STREAM: &str = "text/event-stream";
+        for (dialect, text, why) in [
+            (
+                Dialect::OpenAiChat,
+                "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n",
+                "its stream ended before it said anything",
+            ),
+            (Dialect::OpenAiChat, "data: {\"error\":{\"message\":\"busy\"}}\n\n", "busy"),
+            (Dialect::OpenAiChat, "data: {\"error\":\"busy\"}\n\n", "busy"),
+            (
+                Dialect::Anthropic,
+                "data: {\"type\":\"message_start\"}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n",
+                "busy",
+            ),
+            (Dialect::Anthropic, "", "its stream ended before it said anything"),
+        ] {
+            let expected = format!("the stream of provider `p` failed: {why}");
+            assert_eq!(outcome(dialect, STREAM, text).await, Err(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Models that fail: asked again, passed over, left alone.
+
+use serde_json::json;
+
+use super::upstream::{Event, Upstream};
+use super::*;
+
+const PATH: &str = "/v1/chat/completions";
+
+/// A chat whose reply is streamed.
+fn streamed(model: &str) -> String {
+    json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "hi"}]}).to_string()
+}
+
+/// The models that were asked, in order, by the provider's names.
+fn asked(upstream: &mut Upstream) -> Vec<String> {
+    let mut models = Vec::new();
+    while let Ok(event) = upstream.events.try_recv() {
+        if let Event::Asked(_, body) = event {
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            models.push(body["model"].as_str().expect("a model").to_owned());
+        }
+    }
+    models
+}
+
+#[tokio::test]
+async fn a_model_that_fails_once_is_asked_again() {
+    let mut upstream = Upstream::start().await;
+    let app = app(&upstream.config(&["flaky", "echo"]));
+    let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
+    assert_eq!((answer.status, answer.header("x-pointsman-model")), (StatusCode::OK, "flaky"));
+    assert_eq!(answer.header("x-pointsman-failed"), "");
+    assert_eq!(asked(&mut upstream), ["flaky-model", "flaky-model"]);
+}
+
+#[tokio::test]
+async fn one_that_asks_for_a_long_wait_is_not() {
+    let mut upstream = Upstream::start().await;
+    let app = app(&upstream.config(&["busy", "echo"]));
+    let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
+    assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")), ("echo", "busy"));
+    assert_eq!(asked(&mut upstream), ["busy-model", "echo-model"]);
+    let answer = ask(&app, post(PATH, chat("busy", "hi"))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "9"), "as the provider says it");
+}
+
+#[tokio::test]
+async fn a_stream_moves_before_its_first_word_and_not_after() {
+    let mut upstream = Upstream::start().await;
+    let config = upstream.config(&["mute", "gpt"]) + "[failures]\nretries = 0\n";
+    let app = app(&config);
+    let answer = ask(&app, post(PATH, streamed("auto"))).await;
+    assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")), ("gpt", "mute"));
+    assert_eq!(answer.text(), include_str!("replies/gpt.sse"), "nothing of the first one is left");
+    assert_eq!(asked(&mut upstream), ["mute-model", "gpt-model"]);
+    let answer = ask(&app, post(PATH, streamed("mute"))).await;
+    assert_eq!(answer.error(), (502, "server_error".into(), Value::Null, json!("upstream_failed_stream")));
+    assert!(answer.text().contains("it broke"));
+}
+
+#[tokio::test]
+async fn a_model_that_fails_too_often_is_left_alone() {
+    let mut upstream = Upstream::start().await;
+    let config = upstream.config(&["fail", "echo"]) + "[failures]\nretries = 0\nbreaker_failures = 2\n";
+    let app = app(&config);
+    for _ in 0..4 {
+        let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")),
+            ("echo", "fail")
+        );
+    }
+    let (fail, echo) = ("fail-model", "echo-model");
+    assert_eq!(asked(&mut upstream), [fail, echo, fail, echo, echo, echo]);
+    // Where there is no other it is asked all the same.
+    assert_eq!(ask(&app, post(PATH, chat("fail", "hi"))).await.status.as_u16(), 500);
+}
+
+#[tokio::test]
+async fn the_next_harder_band_is_the_last_resort() {
+    let upstream = Upstream::start().await;
+    let rows = "\"chat.hard\" = \"echo\"\n\"chat.expert\" = \"gpt\"\n[models]";
+    let config = upstream.config(&["fail", "echo", "gpt"]).replacen("[models]", rows, 1);
+    let config = config.replacen("default = [\"fail\", \"echo\", \"gpt\"]", "default = \"fail\"", 1);
+    let answer = ask(&app(&config), post(PATH, chat("auto", "hi"))).await;
+    assert_eq!((answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")), ("echo", "fail"));
+    // What is hard already has only the band above.
+    let config = config.replacen("\"chat.hard\" = \"echo\"", "\"math.hard\" = \"fail\"", 1);
+    let answer = ask(&app(&config), post(PATH, chat("auto", "is 7 prime?"))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-pointsman-failed")), (500, ""));
+}
+
+#[tokio::test]
+async fn a_client_may_wait_less() {
+    let upstream = Upstream::start().await;
+    let app = app(&upstream.config(&["hang", "echo"]));
+    let within = |limit: &str| {
+        let request = Request::post(PATH).header("x-pointsman-timeout-ms", limit);
+        request.body(Body::from(chat("auto", "hi"))).expect("valid")
+    };
+    let answer = ask(&app, within("30")).await;
+    assert_eq!(answer.error(), (504, "server_error".into(), Value::Null, json!("upstream_timeout")));
+    assert_eq!(ask(&app, within("soon")).await.status, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,31 @@
+//! The providers of a configuration, with the keys of this process's environment.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use pointsman_policy::Policy;
+use pointsman_upstream::{Client, ClientOptions};
+
+use crate::config::{Config, ServerConfig};
+
+/// A client of the providers that `config` names.
+pub(crate) fn client(config: &Config, server: &ServerConfig) -> Result<Client> {
+    let options = ClientOptions {
+        connect_timeout: server.connect_timeout,
+        failures: config.failures.clone(),
+        ..ClientOptions::default()
+    };
+    Ok(Client::new(config.providers.clone(), environment, options)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Providers of the table's models that cannot answer, and what to do about it.
+pub(crate) fn missing(policy: &Policy, client: &Client) -> BTreeMap<String, String> {
+    let providers = policy.models().values().map(|model| model.target.provider());
+    let missing = providers.filter_map(|name| Some((name.to_string(), client.missing(name)?)));
+    missing.collect()
+}
