@@ -43,7 +43,10 @@ pub struct Record {
     pub labels: Labels,
     /// What the policy said.
     pub decision: Decision,
-    /// Time from queueing the prompt to its labels, in microseconds.
+    /// Time that the prompt waited for the classifier, in microseconds.
+    #[serde(default)]
+    pub queue_us: u64,
+    /// Time that the classifier took, or was waited for, in microseconds.
     #[serde(default)]
     pub classify_us: u64,
     /// Time from the arrival of the request to the decision, in microseconds.

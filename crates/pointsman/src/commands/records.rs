@@ -134,6 +134,7 @@ impl Stats {
             self.count("task", labels.task.to_string());
             self.count("band", labels.band.to_string());
         }
+        self.time("queue", record.queue_us);
         self.time("classify", record.classify_us);
         self.time("overhead", record.overhead_us);
         if let Some(answered) = &record.answered {

@@ -49,13 +49,7 @@ impl Recording {
     }
 
     /// Records a decision, and what [`Recording::copy`] gave of its prompt.
-    pub(super) fn decided(
-        &self,
-        routed: &Routed<'_>,
-        arrival: &Arrival,
-        classify: Duration,
-        prompt: Option<Prompt>,
-    ) {
+    pub(super) fn decided(&self, routed: &Routed<'_>, arrival: &Arrival, prompt: Option<Prompt>) {
         let Some(recorder) = &self.recorder else {
             return;
         };
@@ -73,7 +67,8 @@ impl Recording {
             unhealthy_until_us: unhealthy.map(|(model, until)| (model.clone(), until.0)).collect(),
             labels: routed.labels.clone(),
             decision: routed.decision.clone(),
-            classify_us: micros(classify),
+            queue_us: micros(routed.queued),
+            classify_us: micros(routed.classified),
             overhead_us: micros(arrival.at.elapsed()),
             prompt: None,
             answered: None,

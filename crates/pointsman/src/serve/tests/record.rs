@@ -57,7 +57,9 @@ async fn a_routed_request_is_recorded_with_its_decision_and_its_end() {
     assert_eq!((record.classifier.as_str(), record.classifier_hash.len()), ("by-word 1", 64));
     assert_eq!((record.decision.rule.0.as_str(), record.decision.model.as_str()), ("math.hard", "strong"));
     assert_eq!((record.labels.task.as_str(), record.labels.task_scores.len()), ("math", 1));
-    assert!(record.classify_us <= record.overhead_us && record.time_us > 1_700_000_000_000_000);
+    assert!(
+        record.queue_us + record.classify_us <= record.overhead_us && record.time_us > 1_700_000_000_000_000
+    );
     assert_eq!((record.prompt, record.feedback), (None, None));
     let answered = record.answered.expect("answered");
     let by = answered.by().expect("a model");
