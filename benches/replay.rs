@@ -23,7 +23,13 @@ const RECORDS: u32 = 10_000;
 fn policy() -> Policy {
     let vocabulary = Arc::new(Vocabulary::standard());
     let abilities = Arc::new(Abilities::shipped());
-    let known = Known { vocabulary, providers: [ProviderName::new("demo")].into(), abilities };
+    let known = Known {
+        vocabulary,
+        providers: [ProviderName::new("demo")].into(),
+        abilities,
+        catalogue: Arc::default(),
+        listed: [].into(),
+    };
     let source = Source::new("default.toml", TABLE);
     Policy::read(&Document::parse(&source), &known).0.expect("a sound table")
 }

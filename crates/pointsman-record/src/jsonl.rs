@@ -63,11 +63,11 @@ fn parse(line: &str) -> Result<Record, ReadErrorKind> {
 pub(crate) mod tests {
     use pointsman_domain::{
         Ability, AbstainReason, Band, Decision, DecisionReason, Difficulty, Labels, ModelId, ModelName,
-        RequestFacts, Rule, Task, TokenCount, Usd,
+        RequestFacts, Rule, Task, TokenCount, TokenUsage, Usd,
     };
 
     use super::*;
-    use crate::record::{Answered, Attempt, End, Feedback, TokenUsage};
+    use crate::record::{Answered, Attempt, End, Feedback};
 
     /// How a request was answered by its second model.
     pub(crate) fn answered() -> Answered {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use pointsman_domain::{Decision, Labels, ModelId, ModelName, RequestFacts, TokenCount, Usd};
+use pointsman_domain::{Decision, Labels, ModelId, ModelName, RequestFacts, TokenUsage, Usd};
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::StoredPrompt;
@@ -133,21 +133,6 @@ impl End {
             Self::Failed => "failed",
         }
     }
-}
-
-/// Tokens as a provider counts them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenUsage {
-    /// All that was read, cached or not.
-    pub input: TokenCount,
-    /// What of it came from the provider's cache.
-    #[serde(default)]
-    pub cache_read: TokenCount,
-    /// What of it was written to the provider's cache.
-    #[serde(default)]
-    pub cache_write: TokenCount,
-    /// All that was written, reasoning included.
-    pub output: TokenCount,
 }
 
 /// How good an answer was found.

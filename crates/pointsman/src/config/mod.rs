@@ -1,9 +1,10 @@
 //! `pointsman.toml`: found, read, checked.
 //!
-//! The sections `[server]`, `[classifier]`, `[record]` and `[providers]` are read here, those about routing by the policy
+//! The sections `[server]`, `[classifier]`, `[record]`, `[audit]` and `[providers]` are read here, those about routing by the policy
 //! crate, which needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
 mod abilities;
+mod audit;
 mod classifier;
 mod providers;
 mod reading;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
-use pointsman_policy::{Abilities, Policy};
+use pointsman_policy::{Abilities, Catalogue, Policy};
 use pointsman_upstream::Provider;
 
 pub(crate) use classifier::ClassifierConfig;
@@ -34,7 +35,7 @@ const BUILT_IN: &str = include_str!("../default.toml");
 const BUILT_IN_NAME: &str = "built-in configuration";
 
 /// The sections that are read here.
-const OWN_SECTIONS: [&str; 4] = ["classifier", "providers", "record", "server"];
+const OWN_SECTIONS: [&str; 5] = ["audit", "classifier", "providers", "record", "server"];
 
 /// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
 #[derive(Debug, Clone)]
@@ -54,6 +55,10 @@ pub(crate) struct Config {
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
     /// How able models are, by `[policy]`.
     pub(crate) abilities: Arc<Abilities>,
+    /// Providers in which whoever runs the router has an interest, by `[audit]`.
+    pub(crate) first_party: Vec<ProviderName>,
+    /// What models charge where the file does not say.
+    pub(crate) catalogue: Arc<Catalogue>,
 }
 
 impl Config {
@@ -91,10 +96,28 @@ impl Config {
         let classifier = ClassifierConfig::read(&document, &mut diagnostics);
         let record = record::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
+        let first_party = audit::read(&document, &providers, &mut diagnostics);
         let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
         let warnings = diagnostics.clone();
-        let config = Self { warnings, source, file: None, server, classifier, record, providers, abilities };
+        let config = Self {
+            source,
+            file: None,
+            warnings,
+            server,
+            classifier,
+            record,
+            providers,
+            abilities,
+            first_party,
+            catalogue: Arc::new(Catalogue::shipped()),
+        };
         (config, diagnostics)
+    }
+
+    /// The providers that the catalogue lists, with their names there.
+    pub(crate) fn listed(&self) -> BTreeMap<ProviderName, String> {
+        let providers = self.providers.iter();
+        providers.filter_map(|(name, own)| Some((name.clone(), own.listed_as()?.to_owned()))).collect()
     }
 
     /// The file that was read; nothing for the built-in configuration.
@@ -134,6 +157,8 @@ impl Config {
             vocabulary: Arc::new(vocabulary.clone()),
             providers: self.providers.keys().cloned().collect(),
             abilities: Arc::clone(&self.abilities),
+            catalogue: Arc::clone(&self.catalogue),
+            listed: self.listed(),
         };
         let (policy, found) = Policy::read(&document, &known);
         let mut diagnostics = self.warnings.clone();

@@ -25,6 +25,7 @@ mod request_id;
 mod route;
 mod routing;
 mod sidecar;
+mod stats;
 mod stop;
 
 use std::net::SocketAddr;
@@ -49,6 +50,7 @@ use self::record::Recording;
 use self::reload::Reloader;
 use self::sidecar::Sidecar;
 use crate::config::{Config, ServerConfig};
+use crate::environment;
 
 /// What labels prompts.
 pub(crate) struct Labels {
@@ -85,7 +87,8 @@ fn sidecar(
 ) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
     let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
-    let live = Live { policy, upstream: Arc::new(upstream(config, &config.server)?) };
+    let abilities = Arc::clone(&config.abilities);
+    let live = Live { policy, abilities, upstream: Arc::new(upstream(config, &config.server)?) };
     let recording = Recording::start(config.record.clone(), classifier)?;
     Ok(Sidecar::new(config, live, queue, recording))
 }
@@ -93,12 +96,7 @@ fn sidecar(
 /// A client of the providers that `config` names.
 fn upstream(config: &Config, server: &ServerConfig) -> Result<Client> {
     let options = ClientOptions { connect_timeout: server.connect_timeout, ..ClientOptions::default() };
-    Ok(Client::new(config.providers.clone(), environment, options)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    Ok(Client::new(config.providers.clone(), environment::variable, options)?)
 }
 
 async fn serve(
@@ -157,6 +155,7 @@ fn app(sidecar: Arc<Sidecar>) -> Router {
         .route("/v1/classify", post(classify::classify))
         .route("/v1/route", post(route::route))
         .route("/v1/feedback", post(feedback::feedback))
+        .route("/v1/stats", get(stats::stats))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .route("/healthz", get(health::healthz))

@@ -1,5 +1,7 @@
 //! Writing decisions down, where the user wants that.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -7,7 +9,7 @@ use pointsman_domain::Prompt;
 use pointsman_record::{
     Answered, Clock, Counts, Feedback, Known, Options, Record, Recorder, Report, VERSION,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::clock;
 use super::routing::{Arrival, Routed};
@@ -23,19 +25,28 @@ pub(crate) struct ClassifierId {
 #[derive(Debug)]
 pub(super) struct Recording {
     recorder: Option<Recorder>,
+    path: Option<PathBuf>,
+    /// Held while records are summed up, so that this happens once at a time.
+    pub(super) summing: Arc<Mutex<()>>,
     classifier: ClassifierId,
 }
 
 impl Recording {
     /// Starts to record as `options` say; nothing is recorded without.
     pub(super) fn start(options: Option<Options>, classifier: ClassifierId) -> Result<Self> {
+        let path = options.as_ref().map(|options| options.path.clone());
         let recorder = options.map(|options| {
             let path = options.path.clone();
             let clock = Clock { monotonic: clock::monotonic, unix_us: || clock::now().0 };
             Recorder::start(options, clock, move |report| tell(&path, &report))
         });
         let recorder = recorder.transpose().context("the thread that records cannot be started")?;
-        Ok(Self { recorder, classifier })
+        Ok(Self { recorder, path, summing: Arc::default(), classifier })
+    }
+
+    /// The file, if anything is recorded.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Whether anything is recorded.
@@ -116,7 +127,7 @@ impl Recording {
     }
 }
 
-fn tell(path: &std::path::Path, report: &Report<'_>) {
+fn tell(path: &Path, report: &Report<'_>) {
     let path = path.display();
     match report {
         Report::Failing { error, waiting } => {
