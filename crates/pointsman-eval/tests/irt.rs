@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
-use pointsman_eval::irt::{Aliases, Fit, Options, SourceTasks, fit};
+use pointsman_eval::irt::{Aliases, Fit, Options, RunId, SourceTasks, fit};
 use pointsman_eval::outcomes::Outcomes;
+use pointsman_eval::report::{FitProvenance, FitReport, write_fit};
+use pointsman_policy::Abilities;
+use pointsman_policy::config::Source;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -56,17 +60,27 @@ fn smooth(value: f64) -> f64 {
     1.0 / (1.0 + (-(0.07056 * z.powi(3) + 1.5976 * z)).exp())
 }
 
-fn fitted(rows: &[String]) -> Fit {
-    let outcomes = Outcomes::from_reader(rows.join("\n").as_bytes(), "rows").expect("readable");
-    assert_eq!(outcomes.skipped.len(), 0);
-    let options = Options {
+fn options() -> Options {
+    Options {
         aliases: Aliases::default(),
         tasks: SourceTasks::built_in().expect("a table"),
         exclude: BTreeSet::new(),
         keep_broken: false,
-    };
-    fit(&outcomes, &options).expect("fits")
+    }
 }
+
+fn fitted_with(rows: &[String], options: &Options) -> Fit {
+    let outcomes = Outcomes::from_reader(rows.join("\n").as_bytes(), "rows").expect("readable");
+    assert_eq!(outcomes.skipped.len(), 0);
+    fit(&outcomes, options).expect("fits")
+}
+
+fn fitted(rows: &[String]) -> Fit {
+    fitted_with(rows, &options())
+}
+
+/// The fit of [`world`], which several tests look at.
+static FIT: LazyLock<Fit> = LazyLock::new(|| fitted(&world().rows));
 
 fn correlation(pairs: &[(f64, f64)]) -> f64 {
     let count = pairs.len() as f64;
@@ -77,8 +91,8 @@ fn correlation(pairs: &[(f64, f64)]) -> f64 {
 
 #[test]
 fn abilities_and_difficulties_are_recovered_across_sources() {
-    let world = world();
-    let fit = fitted(&world.rows);
+    let (world, fit) = (world(), &FIT);
+    assert!(fit.convergence.converged, "{:?}", fit.convergence);
     let abilities: Vec<(f64, f64)> =
         fit.models.iter().map(|model| (model.ability, world.abilities[&model.name])).collect();
     assert_eq!(abilities.len(), MODELS);
@@ -95,21 +109,114 @@ fn abilities_and_difficulties_are_recovered_across_sources() {
 }
 
 #[test]
-fn a_broken_run_is_found_and_left_out() {
-    let fit = fitted(&world().rows);
-    let broken: Vec<String> =
-        fit.broken.iter().map(|run| format!("{:?} {}", run.run.id, run.excluded)).collect();
-    assert!(broken.len() == 1 && broken[0].contains("m12") && broken[0].contains("true"), "{broken:?}");
+fn errors_are_as_large_as_they_say() {
+    let (world, fit) = (world(), &FIT);
+    // On the published scale, whose unit is the pool's standard deviation.
+    let truth: Vec<f64> = fit.models.iter().map(|model| world.abilities[&model.name]).collect();
+    let mean = truth.iter().sum::<f64>() / MODELS as f64;
+    let sd = (truth.iter().map(|theta| (theta - mean).powi(2)).sum::<f64>() / MODELS as f64).sqrt();
+    let misses = fit.models.iter().zip(&truth).map(|(model, theta)| {
+        let miss = (model.ability - (theta - mean) / sd) / model.se;
+        miss * miss
+    });
+    let mean_square = misses.sum::<f64>() / MODELS as f64;
+    assert!((0.4..2.2).contains(&mean_square), "{mean_square}");
 }
 
 #[test]
-fn the_order_of_rows_does_not_matter() {
+fn a_broken_run_is_found_and_left_out() {
+    let broken: Vec<(&RunId, bool)> =
+        FIT.broken.iter().map(|broken| (&broken.run.id, broken.excluded)).collect();
+    assert_eq!(broken, [(&RunId::new("m12", "hard"), true)]);
+    assert!(FIT.runs.iter().all(|run| run.id != RunId::new("m12", "hard")));
+
+    let kept = fitted_with(&world().rows, &Options { keep_broken: true, ..options() });
+    assert!(kept.broken.iter().any(|broken| broken.run.id.model == "m12" && !broken.excluded));
+    assert!(kept.runs.iter().any(|run| run.id == RunId::new("m12", "hard")));
+}
+
+#[test]
+fn the_order_of_rows_changes_no_bit() {
     let mut rows = world().rows;
-    let first = fitted(&rows);
     rows.shuffle(&mut ChaCha8Rng::seed_from_u64(1));
-    let second = fitted(&rows);
-    for (a, b) in first.models.iter().zip(&second.models) {
-        assert_eq!(a.name, b.name);
-        assert!((a.ability - b.ability).abs() < 1e-3, "{a:?} {b:?}");
+    assert_eq!(fitted(&rows), *FIT);
+}
+
+#[test]
+fn sources_without_a_shared_model_have_scales_of_their_own() {
+    let mut rows = world().rows;
+    for n in 0..60 {
+        let right = |model: usize| (n * 7 + model * 5) % 11 < 3 * model + 3;
+        rows.push(format!(
+            r#"{{"id":"{n}","source":"apart","text":"{n}","models":{{"x0":{{"correct":{}}},"x1":{{"correct":{}}}}}}}"#,
+            right(0),
+            right(1)
+        ));
     }
+    let fit = fitted(&rows);
+    assert_eq!(fit.components.len(), 2);
+    assert_eq!(
+        (fit.components[1].sources.clone(), fit.components[1].models.len()),
+        (vec!["apart".to_owned()], 2)
+    );
+    assert!(fit.items.iter().all(|item| (item.component == 1) == (item.source == "apart")));
+    let abilities = fit.abilities("2026-11-21".to_owned(), "made up".to_owned());
+    assert!(abilities.find("m3").is_some() && abilities.find("x0").is_none());
+}
+
+#[test]
+fn nothing_and_one_model_are_refused() {
+    let error = |rows: &str| {
+        let outcomes = Outcomes::from_reader(rows.as_bytes(), "rows").expect("readable");
+        fit(&outcomes, &options()).expect_err("nothing to fit").to_string()
+    };
+    assert!(error("").contains("there are no outcomes to fit"));
+    let one = error(r#"{"id":"1","text":"a","model":"m","correct":true}"#);
+    assert!(one.contains("all outcomes are of `m`"), "{one}");
+}
+
+#[test]
+fn files_hold_what_was_found() {
+    let report = FitReport {
+        provenance: FitProvenance {
+            dataset: "<rows>".to_owned(),
+            date: "2026-11-21".to_owned(),
+            unreadable: 2,
+        },
+        fit: FIT.clone(),
+    };
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let files = write_fit(folder.path(), &report).expect("written");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("written");
+    assert_eq!(files.len(), 4);
+
+    let toml = read("abilities.toml");
+    assert!(toml.starts_with("# Written by `pointsman fit` from <rows>;"), "{toml}");
+    assert!(toml.contains("# Left out as broken: m12 on hard"), "{toml}");
+    let abilities =
+        Abilities::parse(&Source::new("abilities.toml", toml.as_str())).expect("target mode reads it");
+    assert_eq!((abilities.models.len(), abilities.date.as_str()), (MODELS, "2026-11-21"));
+    for model in &FIT.models {
+        let (_, known) = abilities.find(&model.name).expect("listed");
+        assert!((f64::from(known.general.ability.0) - model.ability).abs() < 1e-4, "{model:?}");
+    }
+
+    let items = read("items.jsonl");
+    assert_eq!(items.lines().count(), 2 * ITEMS);
+    for (line, item) in items.lines().zip(&FIT.items) {
+        let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((row["id"].as_str(), row["models"].as_u64()), (Some(&*item.id), Some(item.models as u64)));
+        assert!((row["b"].as_f64().expect("a number") - item.b).abs() < 1e-4, "{line}");
+        assert_eq!(row.as_object().map(serde_json::Map::len), Some(10), "{line}");
+    }
+
+    let page = read("report.html");
+    for part in ["<svg", "Broken runs", "m12", "Abilities of the pool", "Diagnostics", "&lt;rows&gt;"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(
+        !["<script", "<link", "src="].iter().any(|part| page.contains(part)),
+        "the page needs nothing else"
+    );
+    insta::assert_snapshot!(report.to_string());
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pointsman_eval::routing::published::Format;
 
+use crate::commands::eval::scores::Scored;
 use crate::time::Since;
 
 /// Local, neutral, learned model router.
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Fit abilities and difficulty to outcomes of your own
     Calibrate(CalibrateArgs),
+    /// Fit an item-response model to outcomes of many models: how able they are, and how hard the prompts
+    Fit(FitArgs),
     /// Measure a classifier on labelled data
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -299,6 +302,31 @@ pub(crate) struct CalibrateArgs {
     pub(crate) threads: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// Outcomes: JSON lines, gzipped or not, with many models a row or one
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) outcomes: Vec<PathBuf>,
+    /// Folder for items.jsonl, abilities.toml, report.json and report.html
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Date of the abilities [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Spellings of models: TOML with [models] and [modes] [default: a table for public records]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aliases: Option<PathBuf>,
+    /// Leave out a model's outcomes on a source
+    #[arg(long, value_name = "MODEL@SOURCE", num_args = 1..)]
+    pub(crate) exclude: Vec<String>,
+    /// Keep broken runs; they are reported all the same
+    #[arg(long)]
+    pub(crate) keep_broken: bool,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
     /// How good the task labels are
@@ -379,9 +407,12 @@ pub(crate) struct EvalRoutingArgs {
     /// Fit a head to the outcomes of this many prompts, and evaluate on the rest
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) adapt: usize,
-    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "score"}; higher = to the stronger
+    /// Where the score of every evaluated prompt goes, as JSON lines with {"id", "source", "score"}; higher = to the stronger
     #[arg(long, value_name = "FILE")]
     pub(crate) scores: Option<PathBuf>,
+    /// Another router to compare with, by its scores of the prompts: JSON lines with {"id", "score"}
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) router: Vec<Scored>,
 }
 
 #[derive(Debug, Args)]
@@ -392,6 +423,10 @@ pub(crate) struct EvalDifficultyArgs {
     /// out
     #[arg(long)]
     pub(crate) heads: bool,
+    /// Where the difficulty of every prompt goes, as JSON lines with {"id", "source", "score"}; with --heads that of the head
+    /// which has not seen the prompt's source
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
     /// Item difficulties of `pointsman fit` (items.jsonl) to compare with, instead of the share of models that fail
     #[arg(long, value_name = "FILE")]
     pub(crate) items: Option<PathBuf>,

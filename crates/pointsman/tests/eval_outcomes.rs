@@ -75,6 +75,13 @@ fn a_head_learns_from_a_few_outcomes() {
     let scores = std::fs::read_to_string(folder.path().join("scores.jsonl")).expect("written");
     let first: Value = serde_json::from_str(scores.lines().next().expect("a line")).expect("JSON");
     assert!(scores.lines().count() == 30 && first["id"].is_string() && first["score"].is_f64());
+    let again = ["--adapt", "30", "--router", "written=scores.jsonl", "--json"];
+    let with_given = json_of(&pointsman(folder.path(), &[&PAIR[..], &again].concat()));
+    assert_eq!(apgr(&with_given, "written"), apgr(&report, "pointsman, adapted"));
+    let unknown = ["--router", "written=scores.jsonl"];
+    let output = pointsman(folder.path(), &[&PAIR[..], &unknown].concat());
+    let message = text(&output.stderr);
+    assert!(!output.status.success() && message.contains("scores.jsonl: no score of `"), "{message}");
     for file in ["report.json", "items.csv", "index.html"] {
         assert!(folder.path().join("report").join(file).exists(), "{file}");
     }
@@ -137,4 +144,24 @@ fn what_cannot_be_routed_is_said() {
             text(&output.stderr)
         );
     }
+}
+
+#[test]
+fn heads_are_judged_on_what_they_have_not_seen() {
+    let folder = folder_with_outcomes();
+    let args =
+        ["eval", "difficulty", "--input", "outcomes.jsonl", "--heads", "--scores", "hard.jsonl", "--json"];
+    let report = json_of(&pointsman(folder.path(), &args));
+    let scorers = report["overall"]["scorers"].as_array().expect("a list");
+    let names: Vec<&str> = scorers.iter().filter_map(|scorer| scorer["name"].as_str()).collect();
+    assert_eq!(
+        names,
+        ["pointsman", "head, items left out", "counts, items left out", "length", "mean by own task"],
+        "one source has no other to learn from"
+    );
+    assert!(scorers[1]["figures"]["spearman"]["value"].as_f64().is_some_and(|rho| rho > 0.3), "{report:#}");
+    let bands = scorers[1]["bands"].as_array().expect("a list");
+    assert_eq!(bands.iter().filter_map(|band| band["prompts"].as_u64()).sum::<u64>(), 60);
+    let scores = std::fs::read_to_string(folder.path().join("hard.jsonl")).expect("written");
+    assert_eq!(scores.lines().count(), 60);
 }

@@ -14,6 +14,8 @@ pub struct Aliases {
     canonical: BTreeMap<String, String>,
     /// The model of which this is a mode, by canonical name of the mode.
     modes: BTreeMap<String, String>,
+    /// Further names, which join no outcomes, by canonical name.
+    names: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +24,8 @@ struct RawTable {
     #[serde(default)]
     models: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    names: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     modes: BTreeMap<String, Vec<String>>,
 }
 
@@ -29,7 +33,7 @@ struct RawTable {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AliasError {
     /// It is no TOML, or of another form.
-    #[error("not a table of names: {0}: give `[models]` and `[modes]` with lists of spellings")]
+    #[error("not a table of names: {0}: give `[models]`, `[names]` and `[modes]` with lists of spellings")]
     Malformed(String),
     /// A spelling is in it twice.
     #[error("`{spelling}` stands for both `{first}` and `{second}`: keep it with one of them")]
@@ -52,7 +56,8 @@ impl Aliases {
         Self::parse(BUILT_IN)
     }
 
-    /// Reads a table: `[models]` with a model's other spellings, `[modes]` with the names of its modes.
+    /// Reads a table: `[models]` with a model's other spellings in outcomes, `[names]` with further names that people know
+    /// it by, `[modes]` with the names of its modes.
     ///
     /// # Errors
     /// When `text` is no such table, or a spelling has two meanings.
@@ -64,6 +69,17 @@ impl Aliases {
             for spelling in std::iter::once(name).chain(spellings) {
                 aliases.add(spelling, name)?;
             }
+        }
+        let mut owners = aliases.canonical.clone();
+        for (model, names) in raw.names {
+            let model = aliases.canonical(&model).to_owned();
+            for name in &names {
+                match owners.insert(name.to_lowercase(), model.clone()) {
+                    Some(first) if first != model => return Err(ambiguous(name, &first, &model)),
+                    _ => {}
+                }
+            }
+            aliases.names.insert(model, names);
         }
         for (model, modes) in &raw.modes {
             let model = aliases.canonical(model).to_owned();
@@ -77,9 +93,7 @@ impl Aliases {
 
     fn add(&mut self, spelling: &str, name: &str) -> Result<(), AliasError> {
         match self.canonical.insert(spelling.to_lowercase(), name.to_owned()) {
-            Some(first) if first != name => {
-                Err(AliasError::Ambiguous { spelling: spelling.to_owned(), first, second: name.to_owned() })
-            }
+            Some(first) if first != name => Err(ambiguous(spelling, &first, name)),
             _ => Ok(()),
         }
     }
@@ -96,15 +110,22 @@ impl Aliases {
         self.modes.get(name).map(String::as_str)
     }
 
-    /// The other spellings of the model called `name`, in lower case where only case differs is left out.
+    /// The other spellings of the model called `name`, in lower case where only case differs is left out, and the further
+    /// names that it has.
     #[must_use]
     pub fn spellings(&self, name: &str) -> Vec<&str> {
         let own = name.to_lowercase();
-        self.canonical
-            .iter()
-            .filter(|(spelling, model)| *model == name && **spelling != own)
-            .map(|(spelling, _)| spelling.as_str())
-            .collect()
+        let spellings = self.canonical.iter().filter(|(spelling, model)| *model == name && **spelling != own);
+        let names = self.names.get(name).into_iter().flatten().map(String::as_str);
+        spellings.map(|(spelling, _)| spelling.as_str()).chain(names).collect()
+    }
+}
+
+fn ambiguous(spelling: &str, first: &str, second: &str) -> AliasError {
+    AliasError::Ambiguous {
+        spelling: spelling.to_owned(),
+        first: first.to_owned(),
+        second: second.to_owned(),
     }
 }
 
@@ -130,8 +151,11 @@ mod tests {
         assert_eq!(aliases.mode_of("gpt-4o-2024-05-13"), None);
         assert_eq!(
             aliases.spellings("Meta-Llama-3.1-8B-Instruct"),
-            ["llama-3.1-8b-instruct", "meta-llama-3_1-8b-instruct"]
+            ["llama-3.1-8b-instruct", "meta-llama-3_1-8b-instruct", "llama-3.1-8b"]
         );
+        // A further name joins nothing.
+        assert_eq!(aliases.canonical("gpt-4o-mini"), "gpt-4o-mini");
+        assert_eq!(aliases.spellings("gpt-4o-mini-2024-07-18"), ["gpt-4o-mini"]);
     }
 
     #[test]
@@ -139,6 +163,7 @@ mod tests {
         for (text, message) in [
             ("[models]\na = [\"x\"]\nb = [\"X\"]", "stands for both `a` and `b`"),
             ("[models]\na = [\"x\"]\n[modes]\na = [\"x\"]", "stands for both"),
+            ("[models]\na = [\"x\"]\n[names]\nb = [\"X\"]", "stands for both `a` and `b`"),
             ("[model]\n", "unknown field `model`"),
             ("[models]\na = \"x\"", "expected a sequence"),
         ] {

@@ -5,24 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Aliases;
-use super::items::{posteriors, trial_correlation};
+use super::fitted::Fit;
+use super::items::trial_correlation;
 use super::labels::SourceTasks;
 use super::matrix::Matrix;
 use super::parameters::Parameters;
 use super::part::{Answer, answers};
 use super::quadrature::TrialWeight;
-use super::results::{Fit, results};
+use super::results::results;
 use super::runs::{Run, RunId, runs};
 use super::scale::Scale;
-use super::solve::{Solution, solve as solve_once};
+use super::solve::{ROUGH, Solution, TOLERANCE, maximum};
 use crate::outcomes::Outcomes;
 
 /// Most rounds of leaving out broken runs.
 const MOST_ROUNDS: usize = 6;
-/// Change of the correlation between trials below which it is settled.
-const SETTLED: f64 = 0.01;
-/// Passes over the outcomes after which it is no longer waited for.
-const MOST_PASSES: usize = 1_000;
+/// Most updates of what the steps uphill leave as it is: spreads of items and the correlation between trials.
+const MOST_UPDATES: usize = 20;
+/// The same in a fit that is only to say what the next one leaves out.
+const ROUGH_UPDATES: usize = 3;
+/// Change of a logarithm or a correlation below which these are settled.
+const SETTLED: f64 = 0.03;
 
 /// What the fit is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,10 +68,10 @@ pub enum FitError {
 pub(super) struct Round {
     pub(super) matrix: Matrix,
     pub(super) scale: Scale,
-    /// On the published scale, but for the information.
+    /// Parameters and information on the scale of the fit, items on the published scale.
     pub(super) solution: Solution,
-    /// The parameters on the scale of the fit.
-    pub(super) raw: Parameters,
+    /// Abilities on the published scale.
+    pub(super) theta: Vec<f64>,
     /// By model.
     pub(super) answers: Vec<Vec<Answer>>,
     pub(super) trials: TrialWeight,
@@ -84,20 +87,22 @@ pub(super) struct Round {
 pub fn fit(outcomes: &Outcomes, options: &Options) -> Result<Fit, FitError> {
     let mut excluded = options.exclude.clone();
     let mut broken: Vec<BrokenRun> = Vec::new();
-    let mut round = solve(outcomes, options, &excluded, None)?;
-    let mut passes = round.solution.convergence.passes;
+    let mut passes = 0;
+    let mut before = None;
     for _ in 0..MOST_ROUNDS {
+        let round = solve(outcomes, options, &excluded, before.as_ref(), (ROUGH_UPDATES, ROUGH))?;
+        passes += round.solution.convergence.passes;
         let found = worst_of_each_model(&round.runs);
-        if found.is_empty() || options.keep_broken {
-            broken.extend(found.into_iter().map(|run| BrokenRun { run, excluded: false }));
+        let last = found.is_empty() || options.keep_broken;
+        broken.extend(found.into_iter().map(|run| BrokenRun { run, excluded: !options.keep_broken }));
+        before = Some(round);
+        if last {
             break;
         }
-        excluded.extend(found.iter().map(|run| run.id.clone()));
-        broken.extend(found.into_iter().map(|run| BrokenRun { run, excluded: true }));
-        round = solve(outcomes, options, &excluded, Some(&round))?;
-        passes += round.solution.convergence.passes;
+        excluded.extend(broken.iter().map(|broken| broken.run.id.clone()));
     }
-    round.solution.convergence.passes = passes;
+    let mut round = solve(outcomes, options, &excluded, before.as_ref(), (MOST_UPDATES, TOLERANCE))?;
+    round.solution.convergence.passes += passes;
     Ok(results(outcomes, options, &round, broken))
 }
 
@@ -113,12 +118,13 @@ fn worst_of_each_model(runs: &[Run]) -> Vec<Run> {
     worst.into_values().cloned().collect()
 }
 
-/// Solves until the correlation between trials is settled, too, and fixes the scale.
+/// Solves until spreads and the correlation between trials are settled, too, and fixes the scale.
 fn solve(
     outcomes: &Outcomes,
     options: &Options,
     excluded: &BTreeSet<RunId>,
     before: Option<&Round>,
+    (updates, tolerance): (usize, f64),
 ) -> Result<Round, FitError> {
     let matrix = Matrix::new(outcomes, &options.aliases, excluded);
     match &matrix.models[..] {
@@ -126,28 +132,31 @@ fn solve(
         [model] => return Err(FitError::OneModel { model: model.clone() }),
         _ => {}
     }
-    let scale = Scale::new(&matrix, &options.aliases);
     let mut trials = before.map_or(TrialWeight(0.0), |round| round.trials);
     let mut start = match before {
-        Some(round) if round.matrix.same_shape(&matrix) => round.raw.clone(),
+        Some(round) if round.matrix.same_shape(&matrix) => round.solution.parameters.clone(),
         _ => Parameters::start(&matrix),
     };
     let mut passes = 0;
-    let mut solution = loop {
-        let solution = solve_once(&matrix, trials, start);
+    for _ in 0..updates {
+        let mut solution = maximum(&matrix, trials, start, ROUGH);
         passes += solution.convergence.passes;
         let correlation = trial_correlation(&matrix, &solution.posteriors);
-        if (correlation - trials.0).abs() < SETTLED || passes > MOST_PASSES {
-            break solution;
-        }
+        let change = solution.parameters.update_spreads(&matrix, &solution.posteriors);
+        let settled = change.max((correlation - trials.0).abs()) < SETTLED;
         trials = TrialWeight(correlation);
         start = solution.parameters;
-    };
+        if settled {
+            break;
+        }
+    }
+    let mut solution = maximum(&matrix, trials, start, tolerance);
+    passes += solution.convergence.passes;
     solution.convergence.passes = passes;
-    let raw = solution.parameters.clone();
-    solution.parameters.standardise(&scale);
-    solution.posteriors = posteriors(&matrix, &solution.parameters, trials);
+    let scale = Scale::new(&matrix, &options.aliases, &solution.parameters.theta);
+    scale.rescale(&mut solution.posteriors);
+    let theta = scale.theta(&solution.parameters.theta);
     let answers = answers(&matrix, &solution.posteriors, trials);
-    let (runs, usual_sd) = runs(&matrix, &solution.parameters, &answers);
-    Ok(Round { matrix, scale, solution, raw, answers, trials, runs, usual_sd })
+    let (runs, usual_sd) = runs(&matrix, &theta, &answers);
+    Ok(Round { matrix, scale, solution, theta, answers, trials, runs, usual_sd })
 }

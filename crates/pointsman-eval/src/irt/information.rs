@@ -4,13 +4,13 @@
 //! ability contains the error of the place of the items that it was measured with.
 
 use super::items::BlockPosterior;
-use super::linear::{Cholesky, Triangle};
+use super::linear::{Cholesky, Triangle, dot};
 use super::matrix::Matrix;
-use super::parameters::{ALPHA_SD, MU_SD, Parameters, SIGMA_PRIOR, SPREAD_PRIOR, THETA_SD};
+use super::parameters::{ALPHA_SD, MU_SD, Parameters, THETA_SD};
 use super::scale::Scale;
 
-/// Ridges with which a matrix that is not positive definite is tried again, as shares of its diagonal.
-const RIDGES: [f64; 8] = [0.0, 0.01, 0.1, 1.0, 10.0, 1e3, 1e6, 1e12];
+/// Ridges that are tried in turn for standard errors.
+const RIDGES_OF_ERRORS: [f64; 6] = [0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2];
 
 /// Gradient and negative matrix of second derivatives, in the order of [`Parameters::to_vector`].
 pub(super) struct Information {
@@ -29,17 +29,17 @@ struct Layout {
 impl Layout {
     fn new(matrix: &Matrix) -> Self {
         let (models, blocks) = (matrix.models.len(), matrix.blocks.len());
-        Self { models, blocks, size: models + 3 * blocks + 3 * matrix.families.len() }
+        Self { models, blocks, size: models + 2 * blocks + 2 * matrix.families.len() }
     }
 
-    /// `μ`, `ln σ`, `α` of a block are here and at the next two places.
+    /// `μ` of a block is here, `α` at the next place.
     fn block(self, index: usize) -> usize {
-        self.models + 3 * index
+        self.models + 2 * index
     }
 
-    /// `μ`, `α`, `ln ς` of a family are here and at the next two places.
+    /// `μ` of a family is here, `α` at the next place.
     fn family(self, index: usize) -> usize {
-        self.models + 3 * self.blocks + 3 * index
+        self.models + 2 * self.blocks + 2 * index
     }
 }
 
@@ -52,33 +52,33 @@ impl Information {
         sums
     }
 
-    /// Newton's step uphill; steeper where the matrix is not positive definite, as it may be far from the solution.
-    pub(super) fn newton_step(&self) -> Vec<f64> {
-        self.factor().map_or_else(|| vec![0.0; self.gradient.len()], |factor| factor.solve(&self.gradient))
+    /// Levenberg's and Marquardt's step uphill: Newton's with `ridge` times the diagonal added to it; none if the sum is
+    /// not positive definite.
+    pub(super) fn step(&self, ridge: f64) -> Option<Vec<f64>> {
+        Some(Cholesky::new(self.matrix.with_ridge(ridge))?.solve(&self.gradient))
+    }
+
+    /// How much higher the objective would be at the end of Newton's step, if it were a parabola; infinite where it is
+    /// curved upwards in some direction.
+    pub(super) fn gain(&self) -> f64 {
+        self.step(0.0).map_or(f64::INFINITY, |step| 0.5 * dot(&step, &self.gradient))
     }
 
     /// Standard errors of the abilities, with the means and spreads of the pools fixed as on the published scale.
-    pub(super) fn theta_errors(&self, parameters: &Parameters, scale: &Scale) -> Vec<f64> {
-        let mut standard = parameters.clone();
-        let sds = standard.standardise(scale);
+    pub(super) fn theta_errors(&self, theta: &[f64], scale: &Scale) -> Vec<f64> {
+        let standard = scale.theta(theta);
         let gradient = |model: usize| {
             let mut gradient = vec![0.0; self.gradient.len()];
-            gradient[model] = 1.0;
+            gradient[model] = 1.0 / scale.unit(model);
             let pool = &scale.pools[scale.component_of_model[model]];
-            let share = 1.0 / pool.len() as f64;
+            let share = 1.0 / (scale.unit(model) * pool.len() as f64);
             // Of (θ − m) / s with the mean m and the standard deviation s of the pool.
             for other in pool.iter().filter(|_| pool.len() > 1) {
-                gradient[*other] -= share * (1.0 + standard.theta[model] * standard.theta[*other]);
+                gradient[*other] -= share * (1.0 + standard[model] * standard[*other]);
             }
             gradient
         };
-        let models = 0..parameters.theta.len();
-        let errors = self.errors(models.map(gradient));
-        errors
-            .iter()
-            .zip(&scale.component_of_model)
-            .map(|(error, component)| error / sds[*component])
-            .collect()
+        self.errors((0..theta.len()).map(gradient))
     }
 
     /// Standard errors of the blocks' `α`.
@@ -86,28 +86,25 @@ impl Information {
         let layout = Layout::new(matrix);
         let gradient = |block: usize| {
             let mut gradient = vec![0.0; layout.size];
-            gradient[layout.block(block) + 2] = 1.0;
+            gradient[layout.block(block) + 1] = 1.0;
             gradient
         };
         self.errors((0..matrix.blocks.len()).map(gradient))
     }
 
-    /// Standard errors of the figures that have these gradients.
+    /// Standard errors of the figures that have these gradients. Where the information is not positive definite, which
+    /// it is at a highest point, they are those with the least ridge that makes it so.
     fn errors(&self, gradients: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
-        let factor = self.factor();
+        let factor = RIDGES_OF_ERRORS.iter().find_map(|ridge| Cholesky::new(self.matrix.with_ridge(*ridge)));
         let error =
             |gradient| factor.as_ref().map_or(f64::INFINITY, |factor| factor.variance(gradient).sqrt());
         gradients.map(error).collect()
     }
 
-    fn factor(&self) -> Option<Cholesky> {
-        RIDGES.iter().find_map(|ridge| Cholesky::new(self.matrix.with_ridge(*ridge)))
-    }
-
     fn add_items(&mut self, layout: Layout, matrix: &Matrix, posteriors: &[BlockPosterior]) {
         for (index, (block, posterior)) in matrix.blocks.iter().zip(posteriors).enumerate() {
             let own = layout.block(index);
-            let own = [own, own + 1, own + 2, layout.family(block.family) + 2];
+            let own = [own, own + 1];
             let places: Vec<usize> = block.models.iter().copied().chain(own).collect();
             self.matrix.add_at(&places, &posterior.information);
             for (row, item) in block.rows.iter().zip(&posterior.items) {
@@ -129,13 +126,11 @@ impl Information {
             let (place, centre) = (layout.block(index), layout.family(data.family));
             let family = &parameters.families[data.family];
             self.add_normal((place, block.mu), (Some(centre), family.mu), MU_SD);
-            self.add_variance(place + 1, block.sigma, SIGMA_PRIOR);
-            self.add_normal((place + 2, block.alpha), (Some(centre + 1), family.alpha), ALPHA_SD);
+            self.add_normal((place + 1, block.alpha), (Some(centre + 1), family.alpha), ALPHA_SD);
         }
         for (index, family) in parameters.families.iter().enumerate() {
             let place = layout.family(index);
             self.add_normal((place + 1, family.alpha), (None, 0.0), ALPHA_SD);
-            self.add_variance(place + 2, family.spread, SPREAD_PRIOR);
         }
     }
 
@@ -150,12 +145,82 @@ impl Information {
             self.matrix.add(place, centre, -precision);
         }
     }
+}
 
-    /// Adds the prior of a variance, a parameter by the logarithm of its root, of which `seen` values around `prior`
-    /// were seen before.
-    fn add_variance(&mut self, place: usize, sd: f64, (seen, prior): (f64, f64)) {
-        let ratio = prior / (sd * sd);
-        self.gradient[place] += seen * (ratio - 1.0);
-        self.matrix.add(place, place, 2.0 * seen * ratio);
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::irt::Aliases;
+    use crate::irt::items::posteriors;
+    use crate::irt::quadrature::TrialWeight;
+    use crate::outcomes::Outcomes;
+
+    /// 90 items of three blocks in two families and eight models, some outcomes missing, some with trials.
+    fn matrix() -> Matrix {
+        let mut rows = String::new();
+        for n in 0..90_usize {
+            let source = ["one/x", "one/y", "two"][n % 3];
+            for model in (0..8_usize).filter(|model| (n * 7 + model * 3) % 5 > 0) {
+                let chance = (n * 2_654_435_761 + model * 40_503) % 97;
+                let score = if chance < 20 + 9 * model { 1.0 } else { 0.25 * (n % 2) as f64 };
+                rows += &format!(
+                    "{{\"id\":{n},\"text\":\"t\",\"source\":\"{source}\",\"model\":\"m{model}\",\"score\":{score},\"n\":{}}}\n",
+                    1 + n % 2
+                );
+            }
+        }
+        let outcomes = Outcomes::from_reader(rows.as_bytes(), "rows").expect("readable");
+        Matrix::new(&outcomes, &Aliases::default(), &BTreeSet::new())
+    }
+
+    #[test]
+    fn gradient_and_information_are_derivatives_of_the_objective() {
+        let (matrix, trials) = (matrix(), TrialWeight(0.3));
+        let parameters = Parameters::start(&matrix);
+        let at = |vector: &[f64]| {
+            let parameters = parameters.with_vector(vector);
+            let posteriors = posteriors(&matrix, &parameters, trials);
+            let likelihood: f64 =
+                posteriors.iter().flat_map(|block| &block.items).map(|item| item.log_likelihood).sum();
+            let information = Information::new(&matrix, &parameters, &posteriors);
+            (likelihood + parameters.log_prior(&matrix), information)
+        };
+        let vector = parameters.to_vector();
+        let (_, information) = at(&vector);
+        let h = 1e-4;
+        for place in 0..vector.len() {
+            let moved = |by: f64| {
+                let mut moved = vector.clone();
+                moved[place] += by;
+                at(&moved)
+            };
+            let ((up, up_information), (down, down_information)) = (moved(h), moved(-h));
+            let (slope, found) = ((up - down) / (2.0 * h), information.gradient[place]);
+            assert!((slope - found).abs() < 0.05 + 0.01 * slope.abs(), "{place}: {slope} {found}");
+            for other in 0..=place {
+                let curvature =
+                    (down_information.gradient[other] - up_information.gradient[other]) / (2.0 * h);
+                let found = information.matrix.get(place, other);
+                // Three nodes in ln a leave a tenth of the curvature in α open; steps and errors can do with that.
+                let scale = information.matrix.get(place, place) * information.matrix.get(other, other);
+                let near = (curvature - found).abs() < 0.1 + 0.15 * scale.sqrt();
+                assert!(near, "{place}, {other}: {curvature} {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn moving_everything_together_changes_nothing_but_the_prior() {
+        let matrix = matrix();
+        let parameters = Parameters::start(&matrix);
+        for block in posteriors(&matrix, &parameters, TrialWeight(0.3)) {
+            let size = block.information.size();
+            for row in 0..size {
+                let sum: f64 = (0..size - 1).map(|place| block.information.get(row, place)).sum();
+                assert!(sum.abs() < 1e-9, "{row}: {sum}");
+            }
+        }
     }
 }

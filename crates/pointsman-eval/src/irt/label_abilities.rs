@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::labels::SourceTasks;
 use super::matrix::Matrix;
-use super::parameters::Parameters;
 use super::part::{Answer, Normal, ability};
 
 /// An ability at one label.
@@ -39,7 +38,7 @@ pub(super) fn labels_of_blocks(matrix: &Matrix, tasks: &SourceTasks) -> Vec<[Opt
 /// Abilities at the labels (`level` 0) or groups (`level` 1) of the blocks, and their standard deviation around the
 /// models' abilities at large, by empirical Bayes.
 pub(super) fn label_abilities(
-    parameters: &Parameters,
+    theta: &[f64],
     answers: &[Vec<Answer>],
     labels: &[[Option<Task>; 2]],
     level: usize,
@@ -65,21 +64,21 @@ pub(super) fn label_abilities(
         };
         abilities = by_label
             .par_iter()
-            .zip(&parameters.theta)
+            .zip(theta)
             .map(|(parts, theta)| {
                 parts.iter().map(|(label, part)| ((*label).clone(), at(*theta, part))).collect()
             })
             .collect();
-        variance = between(parameters, &abilities).unwrap_or(variance);
+        variance = between(theta, &abilities).unwrap_or(variance);
     }
     (abilities, variance.sqrt())
 }
 
 /// Mean squared distance from the abilities at large, errors included, over models that have more than one label.
-fn between(parameters: &Parameters, abilities: &LabelAbilities) -> Option<f64> {
+fn between(theta: &[f64], abilities: &LabelAbilities) -> Option<f64> {
     let squares: Vec<f64> = abilities
         .iter()
-        .zip(&parameters.theta)
+        .zip(theta)
         .filter(|(labels, _)| labels.len() > 1)
         .flat_map(|(labels, theta)| {
             labels.values().map(move |label| (label.theta - theta).powi(2) + label.se.powi(2))

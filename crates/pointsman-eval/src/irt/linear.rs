@@ -1,5 +1,8 @@
 //! Vectors, and symmetric positive definite systems of a few hundred unknowns.
 
+/// Share of the diagonal below which a pivot counts as not positive.
+const LEAST_PIVOT: f64 = 1e-8;
+
 /// A symmetric matrix by its lower triangle, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Triangle {
@@ -23,6 +26,20 @@ impl Triangle {
         self.values[i.max(j) * self.size + i.min(j)] += value;
     }
 
+    /// The same with `share` of the diagonal (of 1, where that is less) added to the diagonal.
+    pub(super) fn with_ridge(&self, share: f64) -> Self {
+        let mut ridged = self.clone();
+        for place in (0..self.size).map(|row| row * self.size + row) {
+            ridged.values[place] += share * self.values[place].abs().max(1.0);
+        }
+        ridged
+    }
+
+    /// The entry at `i`, `j`.
+    pub(super) fn get(&self, i: usize, j: usize) -> f64 {
+        self.values[i.max(j) * self.size + i.min(j)]
+    }
+
     /// Adds a matrix whose places are `places` here.
     pub(super) fn add_at(&mut self, places: &[usize], other: &Self) {
         for (row, i) in places.iter().enumerate() {
@@ -30,15 +47,6 @@ impl Triangle {
                 self.add(*i, *j, other.values[row * other.size + column]);
             }
         }
-    }
-
-    /// The same with every entry of the diagonal times `1 + share`, and at least `share`.
-    pub(super) fn with_ridge(&self, share: f64) -> Self {
-        let mut ridged = self.clone();
-        for place in (0..self.size).map(|row| row * self.size + row) {
-            ridged.values[place] += share * ridged.values[place].abs().max(1.0);
-        }
-        ridged
     }
 }
 
@@ -53,12 +61,13 @@ impl Cholesky {
         for row in 0..size {
             let (above, rest) = matrix.values.split_at_mut(row * size);
             let own = &mut rest[..size];
+            let least = LEAST_PIVOT * own[row].abs();
             for column in 0..row {
                 let other = &above[column * size..=column * size + column];
                 own[column] = (own[column] - dot(&own[..column], other)) / other[column];
             }
             let pivot = own[row] - dot(&own[..row], &own[..row]);
-            if !(pivot.is_finite() && pivot > 1e-10) {
+            if !(pivot > least) {
                 return None;
             }
             own[row] = pivot.sqrt();

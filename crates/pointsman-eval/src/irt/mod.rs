@@ -7,8 +7,10 @@
 //! Outcomes → matrix → rounds of solving until broken runs are out → results. Abilities and the distributions of items
 //! maximise the marginal likelihood; each item is integrated over.
 
+mod abilities;
 mod aliases;
 mod fit;
+mod fitted;
 mod information;
 mod items;
 mod label_abilities;
@@ -26,8 +28,8 @@ mod solve;
 
 pub use aliases::{AliasError, Aliases};
 pub use fit::{BrokenRun, FitError, Options, fit};
+pub use fitted::{BlockFit, Fit, ItemFit, LabelEstimate, LabelFit, ModelFit, SourceFit, Summary};
 pub use labels::SourceTasks;
 pub use links::{Component, Link};
-pub use results::{BlockFit, Fit, ItemFit, LabelEstimate, LabelFit, ModelFit, SourceFit, Summary};
-pub use runs::{BROKEN_GAP, BROKEN_Z, Run, RunId};
+pub use runs::{BROKEN_ALONE_Z, BROKEN_GAP, BROKEN_Z, Run, RunId};
 pub use solve::Convergence;

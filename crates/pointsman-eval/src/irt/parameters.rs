@@ -1,10 +1,10 @@
 //! What is fitted, and the priors that it is fitted under.
 
+use super::items::BlockPosterior;
 use super::matrix::Matrix;
 use super::quadrature::sigmoid;
-use super::scale::Scale;
 
-// The scale of the fit is that of mean discrimination 1; [`Parameters::standardise`] gives the published one.
+// The scale of the fit is that of mean discrimination 1; [`Scale`](super::scale::Scale) gives the published one.
 
 /// Standard deviation of the prior of `θ`, weak: it keeps the ability of a model that is always right finite.
 pub(super) const THETA_SD: f64 = 3.0;
@@ -12,16 +12,19 @@ pub(super) const THETA_SD: f64 = 3.0;
 pub(super) const MU_SD: f64 = 2.0;
 /// Standard deviation of the priors of mean log discriminations: of a block's around its family's, and of a
 /// family's around 0.
-pub(super) const ALPHA_SD: f64 = 0.3;
-/// Prior of a block's `σ²`: as if so many items with this variance had been seen.
-pub(super) const SIGMA_PRIOR: (f64, f64) = (5.0, 2.0);
-/// Prior of a family's `ς²`: as if so many items with this variance had been seen.
-pub(super) const SPREAD_PRIOR: (f64, f64) = (20.0, 0.09);
+pub(super) const ALPHA_SD: f64 = 0.5;
+/// `σ` at the start, the least and the most that it may be. Without an end, the difficulties of a block whose outcomes
+/// have nothing to do with ability would spread without one.
+pub(super) const SIGMA: (f64, f64, f64) = (1.5, 0.3, 2.5);
+/// The same of `ς`.
+pub(super) const SPREAD: (f64, f64, f64) = (0.3, 0.1, 0.6);
+/// Prior of both variances: as if so many items as at the start had been seen.
+const SEEN: f64 = 5.0;
 
 /// Rounds of the start.
 const START_ROUNDS: usize = 12;
 
-/// The distribution that the items of a block come from: `b ~ N(μ, σ²)`, `ln a ~ N(α, ς²)`.
+/// The distribution that the items of a block come from: `b ~ N(μ, σ²)` and `ln a ~ N(α, ς²)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct BlockParameters {
     pub(super) mu: f64,
@@ -74,79 +77,74 @@ impl Parameters {
             }
         }
         let block = |b: &Vec<f64>| {
-            let (mu, sigma) = mean_and_sd(b.iter().copied());
-            BlockParameters { mu, sigma: sigma.max(0.5), alpha: 0.0 }
+            let mu = mean(b);
+            BlockParameters { mu, sigma: SIGMA.0, alpha: 0.0 }
         };
         let blocks: Vec<BlockParameters> = b.iter().map(block).collect();
         let mu = family_means(matrix, &blocks, |block| block.mu);
-        let family = |mu| FamilyParameters { mu, alpha: 0.0, spread: SPREAD_PRIOR.1.sqrt() };
+        let family = |mu| FamilyParameters { mu, alpha: 0.0, spread: SPREAD.0 };
         Self { theta, families: mu.into_iter().map(family).collect(), blocks }
     }
 
-    /// All numbers in a row, those above 0 as logarithms.
+    /// The numbers that Newton's steps change, in a row: all but `σ` and `ς`.
     pub(super) fn to_vector(&self) -> Vec<f64> {
         let mut vector = self.theta.clone();
-        vector.extend(self.blocks.iter().flat_map(|block| [block.mu, block.sigma.ln(), block.alpha]));
-        vector.extend(self.families.iter().flat_map(|family| [family.mu, family.alpha, family.spread.ln()]));
+        vector.extend(self.blocks.iter().flat_map(|block| [block.mu, block.alpha]));
+        vector.extend(self.families.iter().flat_map(|family| [family.mu, family.alpha]));
         vector
     }
 
     /// The inverse of [`Parameters::to_vector`] for parameters of this shape.
     pub(super) fn with_vector(&self, vector: &[f64]) -> Self {
         let (theta, rest) = vector.split_at(self.theta.len());
-        let (blocks, families) = rest.split_at(3 * self.blocks.len());
+        let (blocks, families) = rest.split_at(2 * self.blocks.len());
+        let block =
+            |(own, new): (&BlockParameters, &[f64])| BlockParameters { mu: new[0], alpha: new[1], ..*own };
+        let family =
+            |(own, new): (&FamilyParameters, &[f64])| FamilyParameters { mu: new[0], alpha: new[1], ..*own };
         Self {
             theta: theta.to_vec(),
-            blocks: blocks
-                .chunks_exact(3)
-                .map(|block| BlockParameters { mu: block[0], sigma: block[1].exp(), alpha: block[2] })
-                .collect(),
-            families: families
-                .chunks_exact(3)
-                .map(|family| FamilyParameters { mu: family[0], alpha: family[1], spread: family[2].exp() })
-                .collect(),
+            blocks: self.blocks.iter().zip(blocks.chunks_exact(2)).map(block).collect(),
+            families: self.families.iter().zip(families.chunks_exact(2)).map(family).collect(),
         }
     }
 
-    /// Moves and stretches the scale of each component so that its pool has mean 0 and standard deviation 1. The
-    /// likelihood stays as it is. Returns each component's standard deviation before.
-    pub(super) fn standardise(&mut self, scale: &Scale) -> Vec<f64> {
-        let moments: Vec<(f64, f64)> =
-            scale.pools.iter().map(|pool| mean_and_sd(pool.iter().map(|model| self.theta[*model]))).collect();
-        for (theta, component) in self.theta.iter_mut().zip(&scale.component_of_model) {
-            let (mean, sd) = moments[*component];
-            *theta = (*theta - mean) / sd;
+    /// Empirical Bayes: `σ` of each block and `ς` of each family from its items' posteriors, by steps twice as long as
+    /// those of expectation and maximisation, which are short. Returns the largest change of any of their logarithms.
+    pub(super) fn update_spreads(&mut self, matrix: &Matrix, posteriors: &[BlockPosterior]) -> f64 {
+        let mut change = 0.0_f64;
+        let mut of_families = vec![(0.0, 0.0); self.families.len()];
+        let updated = |old: f64, (count, squares): (f64, f64), (start, least, most): (f64, f64, f64)| {
+            let variance = (squares * old * old + SEEN * start * start) / (count + SEEN);
+            (variance / old).clamp(least, most)
+        };
+        for ((own, data), posterior) in self.blocks.iter_mut().zip(&matrix.blocks).zip(posteriors) {
+            let sum = |index: usize| posterior.items.iter().map(|item| item.squares[index]).sum::<f64>();
+            let count = posterior.items.len() as f64;
+            let sigma = updated(own.sigma, (count, sum(0)), SIGMA);
+            change = change.max((sigma / own.sigma).ln().abs());
+            own.sigma = sigma;
+            of_families[data.family].0 += count;
+            of_families[data.family].1 += sum(1);
         }
-        for (block, component) in self.blocks.iter_mut().zip(&scale.component_of_block) {
-            let (mean, sd) = moments[*component];
-            block.mu = (block.mu - mean) / sd;
-            block.sigma /= sd;
-            block.alpha += sd.ln();
+        for (family, sums) in self.families.iter_mut().zip(of_families) {
+            let spread = updated(family.spread, sums, SPREAD);
+            change = change.max((spread / family.spread).ln().abs());
+            family.spread = spread;
         }
-        for (family, component) in self.families.iter_mut().zip(&scale.component_of_family) {
-            let (mean, sd) = moments[*component];
-            family.mu = (family.mu - mean) / sd;
-            family.alpha += sd.ln();
-        }
-        moments.into_iter().map(|(_, sd)| sd).collect()
+        change
     }
 
     /// Logarithm of the prior density, up to a constant.
     pub(super) fn log_prior(&self, matrix: &Matrix) -> f64 {
         let normal = |value: f64, mean: f64, sd: f64| -0.5 * ((value - mean) / sd).powi(2);
-        let variance = |value: f64, (seen, prior): (f64, f64)| -0.5 * seen * (value.ln() + prior / value);
         let theta: f64 = self.theta.iter().map(|theta| normal(*theta, 0.0, THETA_SD)).sum();
         let block = |block: &BlockParameters, family: &FamilyParameters| {
-            normal(block.mu, family.mu, MU_SD)
-                + normal(block.alpha, family.alpha, ALPHA_SD)
-                + variance(block.sigma.powi(2), SIGMA_PRIOR)
+            normal(block.mu, family.mu, MU_SD) + normal(block.alpha, family.alpha, ALPHA_SD)
         };
         let blocks = self.blocks.iter().zip(&matrix.blocks);
         let blocks: f64 = blocks.map(|(own, data)| block(own, &self.families[data.family])).sum();
-        let families = self.families.iter();
-        let families: f64 = families
-            .map(|own| normal(own.alpha, 0.0, ALPHA_SD) + variance(own.spread.powi(2), SPREAD_PRIOR))
-            .sum();
+        let families: f64 = self.families.iter().map(|own| normal(own.alpha, 0.0, ALPHA_SD)).sum();
         theta + blocks + families
     }
 }

@@ -71,8 +71,10 @@ pub(super) struct ItemPosterior {
     pub(super) ln_a: (f64, f64),
     /// Derivative of the log marginal likelihood in `θ`, by response.
     pub(super) theta_score: Vec<f64>,
-    /// The same in the block's `μ`, `ln σ` and `α`, and in the family's `ln ς`.
-    pub(super) block_score: [f64; 4],
+    /// The same in the block's `μ` and `α`.
+    pub(super) block_score: [f64; 2],
+    /// Expectations of `z²` and `t²`.
+    pub(super) squares: [f64; 2],
     /// Chance of success expected of each response.
     pub(super) expected: Vec<f64>,
     pub(super) log_likelihood: f64,
@@ -115,7 +117,7 @@ impl Nodes {
 
 impl Evidence<'_> {
     /// The posterior. The item's part of the observed information is added to `information`, whose places are those of
-    /// the block's models and then of `μ`, `ln σ`, `α` and `ln ς`.
+    /// the block's models and then of `μ` and `α`.
     pub(super) fn posterior(&self, information: &mut Triangle) -> ItemPosterior {
         let nodes = self.nodes();
         let posterior = self.summary(&nodes);
@@ -184,13 +186,32 @@ impl Evidence<'_> {
             let weight = self.trials.of(response.trials);
             weight * (response.score * mean_a - nodes.mean(|node| nodes.a[node] * chances[node]))
         };
+        let expected: Vec<f64> =
+            nodes.chances.iter().map(|chances| nodes.mean(|node| chances[node])).collect();
+        let mut theta_score: Vec<f64> = self.responses.iter().zip(&nodes.chances).map(theta_score).collect();
+        let block_score = [z / block.sigma, t / spread];
+        self.balance(&mut theta_score, block_score[0], &expected);
         ItemPosterior {
             b: (block.mu + block.sigma * z, block.sigma * deviation(z, zz)),
             ln_a: (block.alpha + spread * t, spread * deviation(t, tt)),
-            theta_score: self.responses.iter().zip(&nodes.chances).map(theta_score).collect(),
-            block_score: [z / block.sigma, zz - 1.0, t / spread, tt - 1.0],
-            expected: nodes.chances.iter().map(|chances| nodes.mean(|node| chances[node])).collect(),
+            theta_score,
+            block_score,
+            squares: [zz, tt],
+            expected,
             log_likelihood: nodes.log_likelihood,
+        }
+    }
+
+    /// Spreads over the responses, in proportion to `w P (1 − P)`, what the scores in the abilities and in `μ` lack to sum up
+    /// to 0, as they must: only the distance between them counts. Quadrature finds the score in `μ`, which is the
+    /// posterior's mean, far more exactly than the others.
+    fn balance(&self, theta_score: &mut [f64], mu_score: f64, expected: &[f64]) {
+        let answers = self.responses.iter().zip(expected);
+        let shares: Vec<f64> =
+            answers.map(|(response, p)| self.trials.of(response.trials) * p * (1.0 - p)).collect();
+        let (total, excess) = (shares.iter().sum::<f64>(), theta_score.iter().sum::<f64>() + mu_score);
+        if total > 0.0 {
+            theta_score.iter_mut().zip(&shares).for_each(|(score, share)| *score -= excess * share / total);
         }
     }
 
@@ -198,20 +219,10 @@ impl Evidence<'_> {
     /// were known, less the covariance of the scores that there would be.
     fn add_information(&self, nodes: &Nodes, posterior: &ItemPosterior, information: &mut Triangle) {
         let Prior { block, spread } = self.prior;
-        let end = information.size() - 4;
-        let (z, t) = (|node: usize| nodes.z[node], |node: usize| nodes.t[node]);
-        let known = [
-            (0, 0, block.sigma.powi(-2)),
-            (1, 0, 2.0 / block.sigma * nodes.mean(z)),
-            (1, 1, 2.0 * nodes.mean(|node| z(node).powi(2))),
-            (2, 2, spread.powi(-2)),
-            (3, 2, 2.0 / spread * nodes.mean(t)),
-            (3, 3, 2.0 * nodes.mean(|node| t(node).powi(2))),
-        ];
-        for (row, column, value) in known {
-            information.add(end + row, end + column, value);
-        }
-        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 4);
+        let end = information.size() - 2;
+        information.add(end, end, block.sigma.powi(-2));
+        information.add(end + 1, end + 1, spread.powi(-2));
+        let mut scores: Vec<(usize, [f64; NODES])> = Vec::with_capacity(self.responses.len() + 2);
         for (response, chances) in self.responses.iter().zip(&nodes.chances) {
             let weight = self.trials.of(response.trials);
             let of_node =
@@ -221,9 +232,7 @@ impl Evidence<'_> {
             scores.push((response.model, std::array::from_fn(score)));
         }
         scores.push((end, nodes.z.map(|z| z / block.sigma)));
-        scores.push((end + 1, nodes.z.map(|z| z * z - 1.0)));
-        scores.push((end + 2, nodes.t.map(|t| t / spread)));
-        scores.push((end + 3, nodes.t.map(|t| t * t - 1.0)));
+        scores.push((end + 1, nodes.t.map(|t| t / spread)));
         let means = posterior.theta_score.iter().chain(&posterior.block_score);
         for ((_, score), mean) in scores.iter_mut().zip(means) {
             score
@@ -289,7 +298,7 @@ impl Evidence<'_> {
     /// `zz`, `zt` and `tt`.
     fn slopes(&self, z: f64, t: f64) -> [f64; 6] {
         let (b, a) = self.prior.at(z, t);
-        let (by_z, by_t) = (-a * self.prior.block.sigma, self.prior.spread);
+        let by_z = -a * self.prior.block.sigma;
         let mut sums = [-0.5 * (z * z + t * t), -z, -t, 1.0, 0.0, 1.0];
         let mut product = 1.0_f64;
         for (place, (response, theta)) in self.responses.iter().zip(self.theta).enumerate() {
@@ -299,7 +308,7 @@ impl Evidence<'_> {
             let high = 1.0 / (1.0 + tail);
             let p = if x > 0.0 { high } else { tail * high };
             let (surplus, variance) = (weight * (response.score - p), weight * p * (1.0 - p));
-            let x_by_t = x * by_t;
+            let by_t = self.prior.spread * x;
             sums[0] += weight * (response.score * x - x.max(0.0));
             if response.trials == 1 {
                 product *= high;
@@ -310,10 +319,10 @@ impl Evidence<'_> {
                 sums[0] += weight * high.ln();
             }
             sums[1] += surplus * by_z;
-            sums[2] += surplus * x_by_t;
+            sums[2] += surplus * by_t;
             sums[3] += variance * by_z * by_z;
-            sums[4] += variance * by_z * x_by_t;
-            sums[5] += variance * x_by_t * x_by_t;
+            sums[4] += variance * by_z * by_t;
+            sums[5] += variance * by_t * by_t;
         }
         sums[0] += product.ln();
         sums
@@ -408,7 +417,7 @@ mod tests {
                 .collect();
             let evidence =
                 Evidence { prior, responses: &responses, theta: &theta[..models], trials: TrialWeight(0.5) };
-            let found = evidence.posterior(&mut Triangle::new(models + 4));
+            let found = evidence.posterior(&mut Triangle::new(models + 2));
             let found = [found.log_likelihood, found.b.0, found.b.1, found.ln_a.0, found.ln_a.1];
             for (found, exact) in found.into_iter().zip(by_midpoints(&evidence)) {
                 assert!((found - exact).abs() < 0.02, "{name}: {found} {exact}");
@@ -426,32 +435,22 @@ mod tests {
         let at = |block: BlockParameters, spread: f64, theta: &[f64]| {
             let prior = Prior { block, spread };
             Evidence { prior, responses: &responses, theta, trials: TrialWeight(0.0) }
-                .posterior(&mut Triangle::new(12))
+                .posterior(&mut Triangle::new(10))
         };
         let (found, h) = (at(block, 0.35, &theta), 1e-4);
-        let slope = |moved: [f64; 4], ability: f64| {
-            let place = |sign: f64| {
-                let [mu, sigma, alpha, spread] = moved.map(|change| sign * h * change);
+        let slope = |mu: f64, alpha: f64, ability: f64| {
+            let place = |h: f64| {
                 let mut theta = theta.clone();
-                theta[3] += sign * h * ability;
-                let block = BlockParameters {
-                    mu: block.mu + mu,
-                    sigma: block.sigma * sigma.exp(),
-                    alpha: block.alpha + alpha,
-                };
-                at(block, 0.35 * spread.exp(), &theta).log_likelihood
+                theta[3] += h * ability;
+                let block =
+                    BlockParameters { mu: block.mu + h * mu, alpha: block.alpha + h * alpha, ..block };
+                at(block, 0.35, &theta).log_likelihood
             };
-            (place(1.0) - place(-1.0)) / (2.0 * h)
+            (place(h) - place(-h)) / (2.0 * h)
         };
-        let slopes = [
-            slope([1.0, 0.0, 0.0, 0.0], 0.0),
-            slope([0.0, 1.0, 0.0, 0.0], 0.0),
-            slope([0.0, 0.0, 1.0, 0.0], 0.0),
-            slope([0.0, 0.0, 0.0, 1.0], 0.0),
-            slope([0.0; 4], 1.0),
-        ];
-        let [mu, sigma, alpha, spread] = found.block_score;
-        for (slope, score) in slopes.into_iter().zip([mu, sigma, alpha, spread, found.theta_score[3]]) {
+        let slopes = [slope(1.0, 0.0, 0.0), slope(0.0, 1.0, 0.0), slope(0.0, 0.0, 1.0)];
+        let [mu, alpha] = found.block_score;
+        for (slope, score) in slopes.into_iter().zip([mu, alpha, found.theta_score[3]]) {
             assert!((slope - score).abs() < 0.01, "{slope} {score}");
         }
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
-use super::parameters::Parameters;
 use super::part::{Answer, Normal, ability};
+use super::scale::robust;
 
 /// A model on a source, parts of the source taken together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,24 +45,29 @@ pub struct Run {
     pub ability: f64,
     /// Ability on all other sources; none if there is no other.
     pub elsewhere: Option<f64>,
-    /// `(ability − elsewhere)` in standard deviations of what is usual between sources; none if there is no other.
-    pub z: Option<f64>,
+    /// `ability − elsewhere` in standard deviations of what is usual between sources, errors included; where there is
+    /// no other source, the distance from the median model in robust standard deviations of all models.
+    pub z: f64,
 }
 
 impl Run {
-    /// Whether the model is so far below what it can do elsewhere that the run itself must be at fault, for instance
-    /// by a wrong format of prompt or answer: [`BROKEN_Z`] and [`BROKEN_GAP`] below.
+    /// Whether the model is so far below what it can do elsewhere, or if it was seen nowhere else so far below all
+    /// others, that the run itself must be at fault, for instance by a wrong format of prompt or answer.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        let gap = self.elsewhere.map_or(0.0, |elsewhere| self.ability - elsewhere);
-        self.z.is_some_and(|z| z < -BROKEN_Z) && gap < -BROKEN_GAP
+        match self.elsewhere {
+            Some(elsewhere) => self.z < -BROKEN_Z && self.ability - elsewhere < -BROKEN_GAP,
+            None => self.z < -BROKEN_ALONE_Z,
+        }
     }
 }
 
-/// How many standard deviations below its ability elsewhere a broken run is.
+/// How many standard deviations below its ability elsewhere a broken run is, …
 pub const BROKEN_Z: f64 = 3.0;
-/// How far below its ability elsewhere a broken run is, in standard deviations of the pool.
+/// … and how far on the scale.
 pub const BROKEN_GAP: f64 = 1.0;
+/// How many robust standard deviations below the median model a broken run of a model with one source is.
+pub const BROKEN_ALONE_Z: f64 = 5.0;
 
 /// Least standard deviation between a model's abilities on two sources that is taken for usual.
 const LEAST_SD: f64 = 0.25;
@@ -70,9 +75,9 @@ const LEAST_SD: f64 = 0.25;
 const WEAK: f64 = 20.0;
 
 /// All runs, by model and source, and the usual standard deviation of a model's ability between sources.
-pub(super) fn runs(matrix: &Matrix, parameters: &Parameters, answers: &[Vec<Answer>]) -> (Vec<Run>, f64) {
+pub(super) fn runs(matrix: &Matrix, theta: &[f64], answers: &[Vec<Answer>]) -> (Vec<Run>, f64) {
     let mut found = Vec::new();
-    for ((name, theta), answers) in matrix.models.iter().zip(&parameters.theta).zip(answers) {
+    for ((name, theta), answers) in matrix.models.iter().zip(theta).zip(answers) {
         let prior = Normal { mean: *theta, variance: WEAK };
         for (family, source) in matrix.families.iter().enumerate() {
             let is_here = move |answer: &&Answer| matrix.blocks[answer.block].family == family;
@@ -92,15 +97,18 @@ pub(super) fn runs(matrix: &Matrix, parameters: &Parameters, answers: &[Vec<Answ
                 expected: mean(here().map(|answer| answer.expected).sum()),
                 ability: own.mean,
                 elsewhere: elsewhere.map(|elsewhere| elsewhere.mean),
-                z: None,
+                z: 0.0,
             };
             found.push((run, elsewhere.map(|elsewhere| own.variance + elsewhere.variance)));
         }
     }
     let usual = usual_sd(found.iter().map(|(run, _)| run));
+    let (median, sd) = robust(theta.to_vec());
     let with_z = |(run, variance): (Run, Option<f64>)| {
-        let gap = run.elsewhere.map(|elsewhere| run.ability - elsewhere);
-        let z = gap.zip(variance).map(|(gap, variance)| gap / (usual * usual + variance).sqrt());
+        let z = match run.elsewhere.zip(variance) {
+            Some((elsewhere, variance)) => (run.ability - elsewhere) / (usual * usual + variance).sqrt(),
+            None => (run.ability - median) / sd,
+        };
         Run { z, ..run }
     };
     (found.into_iter().map(with_z).collect(), usual)

@@ -3,6 +3,7 @@
 mod audit;
 mod csv;
 mod difficulty;
+mod fit;
 mod html;
 mod plot;
 mod routing;
@@ -20,6 +21,7 @@ use crate::tasks::TaskReport;
 pub use audit::{audit_markdown, audit_page};
 pub use csv::items_csv;
 pub use difficulty::{DifficultyRows, difficulty_page, write_difficulty};
+pub use fit::{FitProvenance, FitReport, fit_page, write_fit};
 pub use html::page;
 pub use routing::{RoutingRows, routing_page, write_routing};
 
@@ -43,7 +45,7 @@ pub fn write(
 }
 
 /// Writes files into `folder`, which is made if it is not there, and returns their paths.
-fn write_files(folder: &Path, files: [(&str, String); 3]) -> io::Result<Vec<PathBuf>> {
+fn write_files<const N: usize>(folder: &Path, files: [(&str, String); N]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     files
         .into_iter()

@@ -72,6 +72,20 @@ pub(super) fn axes_of<'a, 'b>(
 where
     'a: 'b,
 {
+    axes_written(canvas, x, y, names, (written, &percent))
+}
+
+/// A chart with axes from `x` and `y`, each written by its own function.
+pub(super) fn axes_written<'a, 'b>(
+    canvas: &'b Canvas<'a>,
+    x: std::ops::Range<f64>,
+    y: std::ops::Range<f64>,
+    names: (&str, &str),
+    written: (&dyn Fn(&f64) -> String, &dyn Fn(&f64) -> String),
+) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>>
+where
+    'a: 'b,
+{
     let mut chart = ChartBuilder::on(canvas)
         .margin(8)
         .margin_right(28)
@@ -88,8 +102,8 @@ where
         .axis_desc_style(text)
         .x_labels(6)
         .y_labels(6)
-        .x_label_formatter(&written)
-        .y_label_formatter(&percent)
+        .x_label_formatter(&written.0)
+        .y_label_formatter(&written.1)
         .x_desc(names.0)
         .y_desc(names.1)
         .draw()?;

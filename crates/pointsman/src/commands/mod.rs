@@ -6,8 +6,9 @@ mod check;
 mod classify;
 mod data;
 mod diff;
-mod eval;
+pub(crate) mod eval;
 mod explain;
+mod fit;
 mod init;
 mod manual;
 mod models;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Replay(args) => replay::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
         Command::Calibrate(args) => calibrate::run(args, &cli.global),
+        Command::Fit(args) => fit::run(args, &cli.global),
         Command::Eval(EvalCommand::Tasks(args)) => eval::tasks::run(args, &cli.global),
         Command::Eval(EvalCommand::Routing(args)) => eval::routing::run(args, &cli.global),
         Command::Eval(EvalCommand::Difficulty(args)) => eval::difficulty::run(args, &cli.global),

@@ -87,3 +87,10 @@ pub(in crate::report) fn bar(share: f64, interval: Option<(f64, f64)>) -> String
     });
     format!("<i class=\"bar\"><u style=\"width:{}\"></u>{whisker}</i>", percent(share))
 }
+
+/// A dot at `value` on a line, with a whisker over `interval`; all are places from 0 (left) to 1.
+pub(in crate::report) fn dot(value: f64, (low, high): (f64, f64)) -> String {
+    let percent = |place: f64| format!("{:.1}%", place.clamp(0.0, 1.0) * 100.0);
+    let whisker = format!("<s style=\"left:{};right:{}\"></s>", percent(low), percent(1.0 - high));
+    format!("<i class=\"dots\">{whisker}<u style=\"left:{}\"></u></i>", percent(value))
+}

@@ -14,12 +14,18 @@ use pointsman_eval::report;
 use pointsman_policy::Abilities;
 use serde::Deserialize;
 
-use super::prompts;
+use super::{prompts, scores};
 use crate::cli::{EvalDifficultyArgs, Global};
 use crate::commands::Outcome;
 
 /// Bootstrap draws.
 const DRAWS: usize = 200;
+
+/// Items for each value of the encoder's layers below which the last layer alone is read.
+const FEW: usize = 2;
+
+/// The head that has not seen the prompt's source.
+const SOURCE_LEFT_OUT: &str = "head, source left out";
 
 pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome> {
     let outcomes = prompts::read(&args.outcomes)?;
@@ -57,7 +63,17 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
         unreadable: outcomes.skipped.len(),
         seed: args.outcomes.seed,
     };
-    let fitted = if args.heads { heads(&items, &embedded, &rated, args.outcomes.seed)? } else { Vec::new() };
+    let fitted = if args.heads {
+        heads(classifier.card().encoder.hidden, &items, &embedded, &rated, args.outcomes.seed)?
+    } else {
+        Vec::new()
+    };
+    if let Some(path) = &args.scores {
+        let left_out = fitted.iter().find(|head| head.name == SOURCE_LEFT_OUT);
+        let predicted = |at: usize| left_out.map_or(rated[at].predicted, |head| head.abilities[at]);
+        let difficulties: Vec<f64> = (0..items.len()).map(|at| f64::from(predicted(at).0)).collect();
+        scores::write(path, &items, &difficulties)?;
+    }
     let mut report = DifficultyReport::new(provenance, &rated, &fitted, DRAWS);
     if let Some((_, abilities)) = &calibration.abilities {
         report = report.with_models(chances(&classifier, abilities, &items, &embedded));
@@ -79,15 +95,23 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
     Ok(Outcome::Done)
 }
 
-/// Heads on the encoder's pooled layers and on what is counted in the text, held out by item and by source.
-fn heads(items: &[&Item], embedded: &[Embedded], rated: &[Rated<'_>], seed: u64) -> Result<Vec<Fitted>> {
-    let width = embedded.first().map_or(0, |first| first.embedding.len());
+/// Heads on the encoder's pooled layers and on what is counted in the text, held out by item and by source. Of the layers
+/// the last `hidden` values alone are read where items are too few to tell what the others would add.
+fn heads(
+    hidden: usize,
+    items: &[&Item],
+    embedded: &[Embedded],
+    rated: &[Rated<'_>],
+    seed: u64,
+) -> Result<Vec<Fitted>> {
+    let all = embedded.first().map_or(0, |first| first.embedding.len());
+    let width = if items.len() < FEW * all { hidden } else { all };
     let (mut encoded, mut counted) = (Design::new(width), Design::new(FEATURES));
     for (item, embedded) in items.iter().zip(embedded) {
-        encoded.push(embedded.embedding.iter().map(|value| f64::from(*value)));
+        encoded.push(embedded.embedding[all - width..].iter().map(|value| f64::from(*value)));
         counted.push(features(item.prompt.subject()).iter().map(|value| f64::from(*value)));
     }
-    let mut fitted = held_out(["head, items left out", "head, source left out"], &encoded, rated, seed)?;
+    let mut fitted = held_out(["head, items left out", SOURCE_LEFT_OUT], &encoded, rated, seed)?;
     fitted.extend(held_out(["counts, items left out", "counts, source left out"], &counted, rated, seed)?);
     Ok(fitted)
 }

@@ -3,4 +3,5 @@
 pub(super) mod difficulty;
 mod prompts;
 pub(super) mod routing;
+pub(crate) mod scores;
 pub(super) mod tasks;

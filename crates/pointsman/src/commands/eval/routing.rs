@@ -1,9 +1,5 @@
 //! `pointsman eval routing`: what routing by the classifier would have cost and been worth.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use pointsman_classifier::{Classifier, Embedded};
 use pointsman_eval::outcomes::{Item, Outcomes};
@@ -14,7 +10,7 @@ use pointsman_eval::routing::{
 };
 use pointsman_policy::{Abilities, ModelAbility};
 
-use super::prompts;
+use super::{prompts, scores};
 use crate::cli::{EvalRoutingArgs, Global};
 use crate::commands::Outcome;
 
@@ -38,8 +34,10 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
     let embedded = prompts::embed(&classifier, &items)?;
     let field = Field { classifier: &classifier, items, embedded, models, known };
     let (learnt, routed) = split(field.items.len(), args.adapt, args.outcomes.seed);
-    let (routers, scores) = field.routers(&learnt, &routed, args.outcomes.seed)?;
     let routed_items: Vec<&Item> = routed.iter().map(|at| field.items[*at]).collect();
+    let others = args.router.iter().map(|other| Ok((other.name.as_str(), other.read(&routed_items)?)));
+    let others = others.collect::<Result<Vec<_>>>()?;
+    let (routers, own_scores) = field.routers(&learnt, &routed, &others, args.outcomes.seed)?;
     let answers = field.answers(&routed);
     let card = classifier.card();
     let report = RoutingReport {
@@ -56,11 +54,10 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         sources: prompts::by_source(&routed_items),
     };
     if let Some(path) = &args.scores {
-        write_scores(path, &routed_items, &scores)
-            .with_context(|| format!("{}: the scores cannot be written", path.display()))?;
+        scores::write(path, &routed_items, &own_scores)?;
     }
     if let Some(folder) = &args.outcomes.report {
-        let rows = report::RoutingRows { items: &routed_items, answers: &answers, scores: &scores };
+        let rows = report::RoutingRows { items: &routed_items, answers: &answers, scores: &own_scores };
         let files = report::write_routing(folder, &report, &rows)
             .with_context(|| format!("{}: the report cannot be written", folder.display()))?;
         for file in files {
@@ -150,7 +147,13 @@ impl Field<'_> {
     }
 
     /// Every router over the prompts `routed`, and the score by which the best of ours goes.
-    fn routers(&self, learnt: &[usize], routed: &[usize], seed: u64) -> Result<(Vec<Router>, Vec<f64>)> {
+    fn routers(
+        &self,
+        learnt: &[usize],
+        routed: &[usize],
+        others: &[(&str, Vec<f64>)],
+        seed: u64,
+    ) -> Result<(Vec<Router>, Vec<f64>)> {
         let (answers, learnt_answers) = (self.answers(routed), self.answers(learnt));
         let (own_tasks, tasks) = (self.own_tasks(routed), self.tasks(routed));
         let (learnt_own, learnt_tasks) = (self.own_tasks(learnt), self.tasks(learnt));
@@ -175,6 +178,11 @@ impl Field<'_> {
             };
             routers.push(router);
         }
+        routers.extend(
+            others
+                .iter()
+                .map(|(name, scores)| lineup.by_score(name, "scores that were given", Role::Control, scores)),
+        );
         let lengths: Vec<f64> =
             routed.iter().map(|at| self.items[*at].prompt.subject().chars().count() as f64).collect();
         let learnt = (!learnt.is_empty()).then_some(set_apart);
@@ -257,13 +265,4 @@ impl Known<'_> {
     fn general(&self) -> Vec<f64> {
         self.models.iter().map(|model| f64::from(model.general.ability.0)).collect()
     }
-}
-
-fn write_scores(path: &Path, items: &[&Item], scores: &[f64]) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    for (item, score) in items.iter().zip(scores) {
-        serde_json::to_writer(&mut file, &serde_json::json!({ "id": item.id, "score": score }))?;
-        file.write_all(b"\n")?;
-    }
-    Ok(file.flush()?)
 }
