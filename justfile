@@ -56,6 +56,10 @@ eval-update:
     cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
     cp target/eval/items.csv {{test_items}}
 
+# Prices of well-known models, from the newest litellm on PyPI
+catalogue:
+    {{python}} scripts/make_catalogue.py
+
 # Benchmarks of the encoder and the training step
 bench:
     cargo bench --workspace --locked

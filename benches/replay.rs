@@ -23,7 +23,13 @@ const RECORDS: u32 = 10_000;
 fn policy() -> Policy {
     let vocabulary = Arc::new(Vocabulary::standard());
     let abilities = Arc::new(Abilities::shipped());
-    let known = Known { vocabulary, providers: [ProviderName::new("demo")].into(), abilities };
+    let known = Known {
+        vocabulary,
+        providers: [ProviderName::new("demo")].into(),
+        abilities,
+        catalogue: Arc::default(),
+        listed: [].into(),
+    };
     let source = Source::new("default.toml", TABLE);
     Policy::read(&Document::parse(&source), &known).0.expect("a sound table")
 }
@@ -118,12 +124,12 @@ fn record(criterion: &mut Criterion) {
     criterion.bench_function("record/one request", |bencher| {
         bencher.iter_custom(|iterations| {
             let mut total = std::time::Duration::ZERO;
-            for i in 0..iterations {
-                if i % 1000 == 999 {
+            for _ in 0..iterations {
+                next += 1;
+                if next.is_multiple_of(1000) {
                     recorder.flush();
                 }
                 let id = format!("{next:036}");
-                next += 1;
                 let template = black_box(&records[usize::try_from(next).unwrap_or(0) % records.len()]);
                 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
                 let start = Instant::now();

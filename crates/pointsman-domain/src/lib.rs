@@ -19,4 +19,4 @@ pub use model::{ModelId, ModelName, ParseModelError, ProviderName};
 pub use nearest::nearest;
 pub use prompt::{Prompt, Role, Turn};
 pub use task::{Group, ParseTaskError, Task, Vocabulary, VocabularyError};
-pub use units::{TokenCount, Usd};
+pub use units::{TokenCount, TokenUsage, Usd};

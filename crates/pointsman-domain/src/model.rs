@@ -65,6 +65,11 @@ impl ModelId {
         }
     }
 
+    /// The model that `provider` calls `model`.
+    pub fn new(provider: ProviderName, model: impl Into<Arc<str>>) -> Self {
+        Self { provider, model: model.into() }
+    }
+
     /// Who runs it.
     #[must_use]
     pub fn provider(&self) -> &ProviderName {

@@ -25,6 +25,21 @@ impl Add for TokenCount {
     }
 }
 
+/// Tokens of one call as a provider counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUsage {
+    /// All that was read, cached or not.
+    pub input: TokenCount,
+    /// What of it came from the provider's cache.
+    #[serde(default)]
+    pub cache_read: TokenCount,
+    /// What of it was written to the provider's cache.
+    #[serde(default)]
+    pub cache_write: TokenCount,
+    /// All that was written, reasoning included.
+    pub output: TokenCount,
+}
+
 /// An amount of money in US dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]

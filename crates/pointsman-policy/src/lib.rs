@@ -5,25 +5,32 @@
 //! clock, no randomness, so a decision that was recorded can be taken again, bit for bit.
 
 mod abilities;
+mod catalogue;
 pub mod config;
 mod decide;
+mod diff;
 mod explain;
 mod matrix;
 mod model;
 mod policy;
+mod rename;
 mod selector;
 mod state;
 mod table;
 mod target;
+mod test_block;
 mod weighing;
 
 pub use abilities::{Abilities, AbilitiesError, Discrimination, Estimate, LIKE_SD, ModelAbility};
+pub use catalogue::{Catalogue, CatalogueError, ListedKind, ListedModel};
+pub use diff::{CellDiff, CellSide, ModelDiff, PolicyDiff, Presence, TableDiff};
 pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};
 pub use matrix::{Cell, Matrix, MatrixRow, TYPICAL_INPUT};
-pub use model::{Capabilities, Model, Models, Price};
+pub use model::{Capabilities, Model, Models, Origin, Price};
 pub use policy::Policy;
 pub use selector::{Selector, Subject};
 pub use state::{State, UnixMicros};
 pub use table::{Choice, Choices, Table, TableHash};
 pub use target::{Contender, EXPECTED_REPLY, Target};
+pub use test_block::TestBlock;
 pub use weighing::{WeighedModel, Weighing};

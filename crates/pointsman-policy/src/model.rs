@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pointsman_domain::{ModelId, ModelName, Needs, RequestFacts, SkipReason, TokenCount, Usd};
+use pointsman_domain::{ModelId, ModelName, Needs, RequestFacts, SkipReason, TokenCount, TokenUsage, Usd};
 use serde::Serialize;
 
 /// What a model charges, in US dollars per million tokens.
@@ -12,14 +12,47 @@ pub struct Price {
     pub input: Usd,
     /// For each million tokens that the model writes.
     pub output: Usd,
+    /// For each million tokens sent that come from the provider's cache; as `input` if not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<Usd>,
+    /// For each million tokens sent that go into the provider's cache; as `input` if not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Usd>,
 }
 
 impl Price {
-    /// What a call costs.
+    /// A price for which a token costs the same whether it is cached or not.
+    #[must_use]
+    pub fn new(input: Usd, output: Usd) -> Self {
+        Self { input, output, cache_read: None, cache_write: None }
+    }
+
+    /// What a call costs of which nothing is cached.
     #[must_use]
     pub fn of(&self, input: TokenCount, output: TokenCount) -> Usd {
         self.input.per_million(input) + self.output.per_million(output)
     }
+
+    /// What a call has cost.
+    #[must_use]
+    pub fn of_usage(&self, usage: TokenUsage) -> Usd {
+        let TokenUsage { input, cache_read, cache_write, output } = usage;
+        let plain = TokenCount(input.0.saturating_sub(cache_read.0).saturating_sub(cache_write.0));
+        self.of(plain, output)
+            + self.cache_read.unwrap_or(self.input).per_million(cache_read)
+            + self.cache_write.unwrap_or(self.input).per_million(cache_write)
+    }
+}
+
+/// Where something that is known of a model comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The configuration says it.
+    #[default]
+    File,
+    /// The catalogue that is shipped with the program says it.
+    Catalogue,
 }
 
 /// What a model can do; `None` where the file does not say, which is taken for "yes".
@@ -56,9 +89,15 @@ pub struct Model {
     /// What it charges, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Where the price comes from. It decides nothing, and is not part of a table's hash.
+    #[serde(skip)]
+    pub price_origin: Origin,
     /// How many tokens it takes, the reply included, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<TokenCount>,
+    /// How many tokens may be sent to it, if known apart from `context`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_input: Option<TokenCount>,
     /// What it can do.
     pub capabilities: Capabilities,
 }
@@ -67,14 +106,23 @@ impl Model {
     /// A model of which nothing but the place is known.
     #[must_use]
     pub fn at(target: ModelId) -> Self {
-        Self { target, price: None, context: None, capabilities: Capabilities::default() }
+        Self {
+            target,
+            price: None,
+            price_origin: Origin::File,
+            context: None,
+            max_input: None,
+            capabilities: Capabilities::default(),
+        }
     }
 
     /// Why this model cannot take a request, if it cannot.
     #[must_use]
     pub fn refuses(&self, facts: &RequestFacts) -> Option<SkipReason> {
         let tokens = facts.input_tokens + facts.max_output_tokens.unwrap_or_default();
-        if self.context.is_some_and(|context| tokens > context) {
+        if self.context.is_some_and(|context| tokens > context)
+            || self.max_input.is_some_and(|most| facts.input_tokens > most)
+        {
             return Some(SkipReason::ContextWindow);
         }
         (!self.capabilities.meet(facts.needs)).then_some(SkipReason::Capability)
@@ -129,7 +177,32 @@ mod tests {
 
     #[test]
     fn a_call_costs_what_goes_in_and_what_comes_out() {
-        let price = Price { input: Usd(15.0), output: Usd(75.0) };
+        let price = Price::new(Usd(15.0), Usd(75.0));
         assert_eq!(price.of(TokenCount(1_000_000), TokenCount(100_000)), Usd(22.5));
+    }
+
+    #[test]
+    fn cached_tokens_have_a_price_of_their_own_if_it_is_known() {
+        let [million, half, tenth] = [1_000_000, 500_000, 100_000].map(TokenCount);
+        let usage =
+            TokenUsage { input: million, cache_read: half, cache_write: tenth, output: TokenCount(0) };
+        let plain = Price::new(Usd(10.0), Usd(50.0));
+        assert_eq!(plain.of_usage(usage), Usd(10.0));
+        let cached = Price { cache_read: Some(Usd(1.0)), cache_write: Some(Usd(20.0)), ..plain };
+        assert_eq!(cached.of_usage(usage), Usd(4.0 + 0.5 + 2.0));
+        let odd = TokenUsage { input: tenth, cache_read: half, ..usage };
+        assert_eq!(cached.of_usage(odd), Usd(0.5 + 2.0), "more cached than sent is no panic");
+    }
+
+    #[test]
+    fn a_limit_on_what_is_sent_leaves_the_reply_out() {
+        let model = Model { max_input: Some(TokenCount(100)), ..model() };
+        let facts = |input| RequestFacts {
+            input_tokens: TokenCount(input),
+            max_output_tokens: Some(TokenCount(1_000)),
+            needs: Needs::default(),
+        };
+        assert_eq!(model.refuses(&facts(100)), None);
+        assert_eq!(model.refuses(&facts(101)), Some(SkipReason::ContextWindow));
     }
 }

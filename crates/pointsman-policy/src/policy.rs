@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::Models;
 use crate::table::Table;
+use crate::test_block::TestBlock;
 
 /// Everything that a file says about routing.
 #[derive(Debug, Clone)]
@@ -11,6 +12,7 @@ pub struct Policy {
     auto: Table,
     named: BTreeMap<String, Table>,
     models: Models,
+    tests: Vec<TestBlock>,
 }
 
 impl Policy {
@@ -18,7 +20,25 @@ impl Policy {
     pub fn new(tables: impl IntoIterator<Item = Table>, models: Models) -> Option<Self> {
         let mut named: BTreeMap<String, Table> =
             tables.into_iter().map(|table| (table.name().to_owned(), table)).collect();
-        Some(Self { auto: named.remove(Table::AUTO)?, named, models })
+        Some(Self { auto: named.remove(Table::AUTO)?, named, models, tests: Vec::new() })
+    }
+
+    /// The same policy with other tables and models, which `table` and `models` make of them.
+    pub(crate) fn map(&self, table: impl Fn(&Table) -> Table, models: Models) -> Self {
+        let named = self.named.iter().map(|(name, own)| (name.clone(), table(own))).collect();
+        Self { auto: table(&self.auto), named, models, tests: self.tests.clone() }
+    }
+
+    /// The same policy with the tests of its file.
+    #[must_use]
+    pub fn with_tests(self, tests: Vec<TestBlock>) -> Self {
+        Self { tests, ..self }
+    }
+
+    /// Prompts of the file with the models that they should go to, in its order.
+    #[must_use]
+    pub fn tests(&self) -> &[TestBlock] {
+        &self.tests
     }
 
     /// The table for requests that say `model: "auto"`.

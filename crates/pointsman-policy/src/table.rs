@@ -67,6 +67,11 @@ impl Choices {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
+    /// What `map` makes of each, in the same order.
+    pub(crate) fn map(&self, map: impl Fn(&Choice) -> Choice) -> Self {
+        Self { first: map(&self.first), rest: self.rest.iter().map(map).collect() }
+    }
+
     /// The names of all models, best first.
     #[must_use]
     pub fn names(&self) -> Vec<ModelName> {

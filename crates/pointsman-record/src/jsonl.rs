@@ -63,11 +63,11 @@ fn parse(line: &str) -> Result<Record, ReadErrorKind> {
 pub(crate) mod tests {
     use pointsman_domain::{
         Ability, AbstainReason, Band, Decision, DecisionReason, Difficulty, Labels, ModelId, ModelName,
-        RequestFacts, Rule, Task, TokenCount, Usd,
+        RequestFacts, Rule, Task, TokenCount, TokenUsage, Usd,
     };
 
     use super::*;
-    use crate::record::{Answered, Attempt, End, Feedback, TokenUsage};
+    use crate::record::{Answered, Attempt, End, Feedback};
 
     /// How a request was answered by its second model.
     pub(crate) fn answered() -> Answered {
@@ -127,6 +127,7 @@ pub(crate) mod tests {
                 skipped: Vec::new(),
                 candidates: Vec::new(),
             },
+            queue_us: 90,
             classify_us: 700,
             overhead_us: 812,
             prompt: Some(crate::StoredPrompt::Redacted("Aaaa 0".to_owned())),
@@ -161,6 +162,7 @@ pub(crate) mod tests {
             endpoint: "".into(),
             classifier_hash: String::new(),
             unhealthy_until_us: [].into(),
+            queue_us: 0,
             classify_us: 0,
             prompt: None,
             answered: None,

@@ -11,9 +11,12 @@ mod prompt;
 mod record;
 mod recorder;
 mod store;
+mod utc;
 
 pub use jsonl::{ReadError, read, write};
+pub use pointsman_domain::TokenUsage;
 pub use prompt::{PromptPolicy, StoredPrompt};
-pub use record::{Answered, Attempt, End, Feedback, Record, TokenUsage, VERSION};
+pub use record::{Answered, Attempt, End, Feedback, Record, VERSION};
 pub use recorder::{Clock, Counts, Known, Options, Recorder, Report};
 pub use store::{Filter, Retention, Store, StoreError};
+pub use utc::utc;

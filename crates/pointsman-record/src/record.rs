@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use pointsman_domain::{Decision, Labels, ModelId, ModelName, RequestFacts, TokenCount, Usd};
+use pointsman_domain::{Decision, Labels, ModelId, ModelName, RequestFacts, TokenUsage, Usd};
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::StoredPrompt;
@@ -43,7 +43,10 @@ pub struct Record {
     pub labels: Labels,
     /// What the policy said.
     pub decision: Decision,
-    /// Time from queueing the prompt to its labels, in microseconds.
+    /// Time that the prompt waited for the classifier, in microseconds.
+    #[serde(default)]
+    pub queue_us: u64,
+    /// Time that the classifier took, or was waited for, in microseconds.
     #[serde(default)]
     pub classify_us: u64,
     /// Time from the arrival of the request to the decision, in microseconds.
@@ -130,21 +133,6 @@ impl End {
             Self::Failed => "failed",
         }
     }
-}
-
-/// Tokens as a provider counts them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenUsage {
-    /// All that was read, cached or not.
-    pub input: TokenCount,
-    /// What of it came from the provider's cache.
-    #[serde(default)]
-    pub cache_read: TokenCount,
-    /// What of it was written to the provider's cache.
-    #[serde(default)]
-    pub cache_write: TokenCount,
-    /// All that was written, reasoning included.
-    pub output: TokenCount,
 }
 
 /// How good an answer was found.

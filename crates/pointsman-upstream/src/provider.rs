@@ -62,20 +62,44 @@ impl Provider {
     }
 
     /// The environment variable with its key, if it may have one.
-    pub(crate) fn api_key_env(&self) -> Option<&str> {
+    #[must_use]
+    pub fn api_key_env(&self) -> Option<&str> {
         match self {
             Self::Bedrock(bedrock) => Some(bedrock.api_key_env()),
             _ => self.endpoint()?.api_key_env.as_deref(),
         }
     }
 
+    /// Whether it is this process or another one on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Demo => true,
+            Self::Bedrock(_) => false,
+            _ => self.endpoint().is_some_and(|endpoint| endpoint.base_url.is_loopback()),
+        }
+    }
+
     /// Where it is and which key opens it, if it is elsewhere and its address does not depend on a region.
-    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Demo | Self::Bedrock(_) => None,
             Self::OpenAi(endpoint) | Self::Anthropic(endpoint) | Self::Azure { endpoint, .. } => {
                 Some(endpoint)
             }
+        }
+    }
+
+    /// The name under which public price lists have it, if it is a seller that they have. What counts is whose API is
+    /// called, not what the configuration calls it.
+    #[must_use]
+    pub fn listed_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Demo => None,
+            Self::OpenAi(endpoint) | Self::Anthropic(endpoint) => endpoint.base_url.seller(),
+            Self::Azure { .. } => Some("azure"),
+            Self::Bedrock(_) => Some("bedrock"),
         }
     }
 
@@ -183,7 +207,30 @@ impl ProviderKindError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
+/// Hosts of APIs, and the names under which price lists have who runs them.
+const SELLERS: [(&str, &str); 13] = [
+    ("api.openai.com", "openai"),
+    ("api.anthropic.com", "anthropic"),
+    ("api.mistral.ai", "mistral"),
+    ("codestral.mistral.ai", "mistral"),
+    ("api.deepseek.com", "deepseek"),
+    ("generativelanguage.googleapis.com", "gemini"),
+    ("api.groq.com", "groq"),
+    ("api.x.ai", "xai"),
+    ("api.cerebras.ai", "cerebras"),
+    ("api.cohere.com", "cohere"),
+    ("api.moonshot.ai", "moonshot"),
+    ("api.voyageai.com", "voyage"),
+    ("api.z.ai", "zai"),
+];
+
 impl BaseUrl {
+    /// The name under which price lists have who runs the API.
+    fn seller(&self) -> Option<&'static str> {
+        let host = self.0.host_str()?;
+        SELLERS.iter().find(|(own, _)| *own == host).map(|(_, name)| *name)
+    }
+
     /// The address of `path`, which starts without a slash.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();

@@ -46,21 +46,29 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first pointsman.toml for the keys and local servers that are there
+    Init(InitArgs),
     /// Label a prompt and say which model it would go to, and why
     Route(PromptArgs),
     /// Label prompts: one on the command line, or a file of them
     Classify(ClassifyArgs),
     /// Run the sidecar: an OpenAI-compatible server that routes `model: "auto"`
     Serve(ServeArgs),
-    /// Check the table and draw which model each task and band goes to
+    /// Check the table, draw which model each task and band goes to, and run its tests
     Check,
+    /// Compare two tables cell by cell; exit code 1 if they differ
+    Diff(DiffArgs),
     /// Explain a decision: every row that could match, in order of precedence
     Explain(PromptArgs),
+    /// List well-known models with what they charge, take and can do
+    Models(ModelsArgs),
     /// Look at recorded decisions, sum them up, or write them to a file for other programs
     #[command(subcommand)]
     Records(RecordsCommand),
     /// Take recorded decisions again with another table, and say what changes
     Replay(ReplayArgs),
+    /// Check from records and table that nobody is favoured, and report it
+    Audit(AuditArgs),
     /// Train a classifier from a recipe
     Train(TrainArgs),
     /// Fit abilities and difficulty to outcomes of your own
@@ -75,6 +83,43 @@ pub(crate) enum Command {
     /// Public data that models are trained on
     #[command(subcommand)]
     Data(DataCommand),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a folder
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Ask nothing
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Record decisions, without prompts
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Where the file goes; `-` is standard output
+    #[arg(long, short, value_name = "FILE", default_value = "pointsman.toml")]
+    pub(crate) out: PathBuf,
+    /// Servers to look for, instead of those on the usual ports of Ollama, vLLM, llama.cpp and LM Studio
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Folder for the pages of all commands, such as ~/.local/share/man/man1
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// A prompt given on the command line.
@@ -111,6 +156,27 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Option<SocketAddr>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The table as it was
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+    /// The table as it is to be
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+}
+
+/// Which models are wanted.
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// Only models with all these words in PROVIDER/MODEL
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: Vec<String>,
+    /// Only models of this provider
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+}
+
 /// Which records are meant.
 #[derive(Debug, Args)]
 pub(crate) struct RecordsArgs {
@@ -120,6 +186,15 @@ pub(crate) struct RecordsArgs {
     /// Only from then on: how long ago, such as 24h or 7d, or a date in UTC, such as 2026-11-21
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    #[command(flatten)]
+    pub(crate) records: RecordsArgs,
+    /// Model to compare costs with, by its name in the table [default: the dearest of the table]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) baseline: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,8 +207,8 @@ pub(crate) enum RecordsCommand {
         #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Count by model, row, task and more; tokens, money, times
-    Stats(RecordsArgs),
+    /// Count by model, row, task and more; tokens, times, money spent and saved
+    Stats(StatsArgs),
     /// Write records as JSON lines
     Export {
         #[command(flatten)]
@@ -164,6 +239,32 @@ pub(crate) struct ReplayArgs {
     /// Label the prompts again instead of going by the recorded labels; needs records with whole prompts
     #[arg(long)]
     pub(crate) relabel: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) records: RecordsArgs,
+    /// Providers in which whoever runs the router has an interest, separated by commas [default: those of the configuration]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) first_party: Vec<String>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = AuditFormat::Markdown)]
+    pub(crate) format: AuditFormat,
+    /// Where it goes; `-` is standard output
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+}
+
+/// Forms that audits are reported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// Text with tables
+    Markdown,
+    /// One page that needs nothing else
+    Html,
+    /// Everything that was found, for programs
+    Json,
 }
 
 #[derive(Debug, Args)]

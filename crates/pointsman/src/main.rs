@@ -3,8 +3,10 @@
 mod cli;
 mod commands;
 mod config;
+mod environment;
 mod model;
 mod serve;
+mod stats;
 mod terminal;
 mod time;
 mod upstream;

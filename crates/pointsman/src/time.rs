@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use pointsman_record::utc;
+
 const SECOND_US: u64 = 1_000_000;
 const DAY_US: u64 = 86_400 * SECOND_US;
 
@@ -11,14 +13,6 @@ const DAY_US: u64 = 86_400 * SECOND_US;
 pub(crate) fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// `time_us` as `2026-11-21 09:30:00`.
-pub(crate) fn utc(time_us: u64) -> String {
-    let (year, month, day) = civil(time_us / DAY_US);
-    let seconds = time_us % DAY_US / SECOND_US;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// A moment to count from: so long ago (`90s`, `15m`, `24h`, `7d`), or a date or time in UTC (`2026-11-21`,
@@ -74,26 +68,18 @@ fn at(text: &str) -> Option<u64> {
         .then(|| days * DAY_US + (hour * 3600 + minute * 60 + second) * SECOND_US)
 }
 
+/// How many days have passed since `date`, such as `2026-11-21`; none if it is still to come.
+pub(crate) fn age_days(date: &str, now_us: u64) -> Option<u64> {
+    Some(now_us.checked_sub(at(date)?)? / DAY_US)
+}
+
 /// A number of digits alone.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Year, month and day of a day since 1970-01-01, by Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-/// Days from 1970-01-01 to a day up to the year 9999, by the same author's `days_from_civil`; `None` if there is no such
-/// day.
+/// Days from 1970-01-01 to a day up to the year 9999, by Howard Hinnant's `days_from_civil`
+/// (<https://howardhinnant.github.io/date_algorithms.html>); `None` if there is no such day.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
@@ -103,7 +89,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
     let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
     let days = era * 146_097 + of_era - 719_468;
-    (civil(days) == (year, month, day)).then_some(days)
+    utc(days * DAY_US).starts_with(&format!("{year:04}-{month:02}-{day:02} ")).then_some(days)
 }
 
 #[cfg(test)]
@@ -146,6 +132,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Since>().ok(), expected, "{text}");
         }
+        assert_eq!(age_days("2025-11-21", day + 3 * DAY_US - 1), Some(2));
+        assert_eq!((age_days("2025-11-21", day - 1), age_days("today", day)), (None, None));
         assert_eq!(Since::Ago(5).unix_us(7), 2);
         assert_eq!(Since::At(5).unix_us(7), 5);
     }

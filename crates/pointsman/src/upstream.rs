@@ -7,6 +7,7 @@ use pointsman_policy::Policy;
 use pointsman_upstream::{Client, ClientOptions};
 
 use crate::config::{Config, ServerConfig};
+use crate::environment;
 
 /// A client of the providers that `config` names.
 pub(crate) fn client(config: &Config, server: &ServerConfig) -> Result<Client> {
@@ -15,12 +16,7 @@ pub(crate) fn client(config: &Config, server: &ServerConfig) -> Result<Client> {
         failures: config.failures.clone(),
         ..ClientOptions::default()
     };
-    Ok(Client::new(config.providers.clone(), environment, options)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    Ok(Client::new(config.providers.clone(), environment::variable, options)?)
 }
 
 /// Providers of the table's models that cannot answer, and what to do about it.

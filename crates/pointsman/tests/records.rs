@@ -192,6 +192,29 @@ fn records_are_listed_summed_up_exported_and_replayed() {
     );
     assert_eq!(stats["by"]["task"]["math"], 1, "{stats:#}");
     assert!(text(&run(&["records", "stats"]).stdout).contains("3 records, 3 with prompts"));
+    assert!(stats["no_savings"].as_str().is_some_and(|why| why.contains("has a price")), "{stats:#}");
+    let unknown = run(&["records", "stats", "--baseline", "strogn"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("did you mean `strong`?"), "{}", text(&unknown.stderr));
+    let table = std::fs::read_to_string(folder.path().join("pointsman.toml")).expect("there");
+    let priced = table
+        .replace("\"demo/small\"", "{ use = \"demo/small\", price = { input = 1.0, output = 1.0 } }")
+        .replace("\"demo/medium\"", "{ use = \"demo/medium\", price = { input = 2.0, output = 2.0 } }")
+        .replace("\"demo/large\"", "{ use = \"demo/large\", price = { input = 9.0, output = 9.0 } }");
+    std::fs::write(folder.path().join("priced.toml"), priced).expect("written");
+    let stats = json_of(&run(&["records", "stats", "--json", "--config", "priced.toml"]));
+    let savings = &stats["savings"];
+    assert_eq!(
+        (&savings["baseline"], &savings["total"]["requests"]),
+        (&json!("strong"), &json!(3)),
+        "{savings:#}"
+    );
+    assert!(savings["total"]["spent"].as_f64() < savings["total"]["baseline"].as_f64(), "{savings:#}");
+    let lines = text(&run(&["records", "stats", "--config", "priced.toml", "--baseline", "strong"]).stdout);
+    assert!(
+        lines.contains("against strong for everything: 3 requests") && lines.contains("static mix:"),
+        "{lines}"
+    );
 
     let written = run(&["records", "export", "--out", "out.jsonl"]);
     assert!(text(&written.stderr).contains("3 records written to out.jsonl"), "{}", text(&written.stderr));
@@ -212,12 +235,30 @@ fn records_are_listed_summed_up_exported_and_replayed() {
     );
     assert_eq!(relabelled["without_prompt"], 0);
 
+    let audit = run(&["audit", "--first-party", "demo"]);
+    let said = text(&audit.stdout);
+    assert_eq!(audit.status.code(), Some(0), "{said}{}", text(&audit.stderr));
+    assert!(
+        said.contains("All 3 decisions follow") && said.contains("demo (first-party) | 3 | 100.0 %"),
+        "{said}"
+    );
+    let again = run(&["audit", "--first-party", "demo", "--records", "out.jsonl"]);
+    assert_eq!(text(&again.stdout), said, "the same from the exported records, byte for byte");
+    let page = run(&["audit", "--format", "html", "--out", "audit.html"]);
+    assert!(page.stdout.is_empty() && text(&page.stderr).contains("audit.html"), "{}", text(&page.stderr));
+    let page = std::fs::read_to_string(folder.path().join("audit.html")).expect("written");
+    assert!(page.starts_with("<!doctype html>") && page.contains("None changes when providers are renamed."));
+
     let forged = std::fs::read_to_string(folder.path().join("out.jsonl")).expect("there");
     let forged = forged.replace("\"decision\":{\"model\":\"cheap\"", "\"decision\":{\"model\":\"strong\"");
     std::fs::write(folder.path().join("forged.jsonl"), forged).expect("written");
     let caught = run(&["replay", "--records", "forged.jsonl"]);
     assert_eq!(caught.status.code(), Some(1));
     assert!(text(&caught.stdout).contains("unfaithful:"), "{}", text(&caught.stdout));
+    let caught = run(&["audit", "--records", "forged.jsonl", "--json"]);
+    assert_eq!(caught.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&caught.stdout).expect("JSON");
+    assert!(report["replayed"]["unfaithful"].as_u64() > Some(0), "{report:#}");
 }
 
 #[test]
@@ -229,6 +270,8 @@ fn commands_without_records_say_where_to_find_them() {
         (&["records", "stats", "--records", "none.db"], "none.db"),
         (&["records", "list", "--since", "yesterday"], "24h or 7d"),
         (&["replay", "--against", "none.toml"], "none.toml"),
+        (&["audit"], "say with --records FILE"),
+        (&["audit", "--records", "none.db"], "none.db"),
     ] {
         let output = pointsman(folder.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -96,9 +96,15 @@ impl Queue {
     ///
     /// A full queue gives [`QueueError::Full`] without waiting.
     pub fn submit(&self, prompt: Prompt) -> Pending {
+        self.submit_and_tell(prompt, || {})
+    }
+
+    /// Does as [`Queue::submit`], and calls `begun` from a worker's thread when the classification of the prompt begins:
+    /// the caller has the clock that says how long it waited.
+    pub fn submit_and_tell(&self, prompt: Prompt, begun: impl FnOnce() + Send + 'static) -> Pending {
         let (sender, receiver) = oneshot::channel();
         let (bytes, tokens) = (text_bytes(&prompt), self.labeller.work(&prompt));
-        match self.shared.push(Job { prompt, bytes, tokens, answer: sender }) {
+        match self.shared.push(Job { prompt, bytes, tokens, begun: Box::new(begun), answer: sender }) {
             Ok(()) => Pending(State::Queued(receiver)),
             Err(error) => Pending(State::Refused(Some(error))),
         }
@@ -224,8 +230,11 @@ impl Shared {
 /// Classifies a batch and sends each its answer. Should that fail, each prompt is tried alone, so that one bad prompt
 /// costs the others nothing but time.
 fn answer(labeller: &dyn Labeller, batch: Vec<Job>) {
-    let (prompts, answers): (Vec<Prompt>, Vec<_>) =
-        batch.into_iter().map(|job| (job.prompt, job.answer)).unzip();
+    let begin = |job: Job| {
+        (job.begun)();
+        (job.prompt, job.answer)
+    };
+    let (prompts, answers): (Vec<Prompt>, Vec<_>) = batch.into_iter().map(begin).unzip();
     match label(labeller, &prompts) {
         Ok(labels) => {
             for (answer, labels) in answers.into_iter().zip(labels) {

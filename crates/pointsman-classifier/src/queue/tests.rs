@@ -116,6 +116,18 @@ fn what_queues_is_classified_together_and_answered_each() {
 }
 
 #[test]
+fn whoever_waits_is_told_when_it_begins() {
+    let (queue, control, first) = busy(limits());
+    let (tell, told) = mpsc::channel();
+    let pending = queue.submit_and_tell(Prompt::from_text("a"), move || tell.send(()).expect("listened to"));
+    assert_eq!(told.try_recv(), Err(mpsc::TryRecvError::Empty), "the worker is busy");
+    control.leave.send(()).expect("a labeller");
+    assert_eq!(control.run(), ["a"]);
+    assert_eq!((tokens(first), tokens(pending)), (Ok(4), Ok(1)));
+    assert_eq!(told.try_recv(), Ok(()));
+}
+
+#[test]
 fn a_batch_keeps_to_its_tokens_and_a_long_prompt_goes_alone() {
     let (queue, control, first) = busy(limits());
     let rest = submit(&queue, &["sixsix", "fivef", "longer than a batch", "x"]);

@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) bytes: usize,
     /// What it adds to the work of a batch.
     pub(super) tokens: usize,
+    /// Called when its classification begins.
+    pub(super) begun: Box<dyn FnOnce() + Send>,
     /// Where its labels go; cancelled when nobody waits for them.
     pub(super) answer: oneshot::Sender<Result<Labels, QueueError>>,
 }

@@ -150,5 +150,5 @@ fn money(policy: &Policy, record: &Record, decision: &Decision) -> Option<(Usd, 
     }
     let usage = answered.usage?;
     let price = policy.models().get(&decision.model)?.price?;
-    Some((before, price.of(usage.input, usage.output)))
+    Some((before, price.of_usage(usage)))
 }

@@ -207,8 +207,8 @@ impl fmt::Display for Report {
             writeln!(f, "relabelled   {} have another task or band", self.relabelled)?;
         }
         writeln!(f, "moved        {} to another model", self.moved)?;
-        writeln!(f, "money        {}, known of {}", self.money, self.money.records)?;
-        writeln!(f, "expected     {}, known of {}", self.success, self.success.records)?;
+        writeln!(f, "money        {}{}", self.money, known_of(self.money.records))?;
+        writeln!(f, "expected     {}{}", self.success, known_of(self.success.records))?;
         if let Some(mean) = self.mean_moved_score() {
             writeln!(
                 f,
@@ -219,6 +219,10 @@ impl fmt::Display for Report {
         write_moves(f, &self.moves)?;
         write_largest(f, &self.largest)
     }
+}
+
+fn known_of(records: usize) -> String {
+    if records == 0 { String::new() } else { format!(", known of {records}") }
 }
 
 fn write_moves(f: &mut fmt::Formatter<'_>, moves: &[Move]) -> fmt::Result {

@@ -1,30 +1,10 @@
 //! Records of one table, replayed through another.
 
-use std::sync::Arc;
-
-use pointsman_domain::{
-    AbstainReason, Band, Difficulty, ModelName, ProviderName, Task, TokenCount, Vocabulary,
-};
-use pointsman_policy::config::{Document, Known, Source};
+use pointsman_domain::{AbstainReason, Band, Difficulty, ModelName, Task, TokenCount, Vocabulary};
 use pointsman_record::{Feedback, TokenUsage};
 
 use super::*;
-
-const ABILITIES: &str = r#"
-version = "abilities/1"
-date = "2025-11-21"
-origin = "a test"
-[discrimination]
-default = 1.0
-[models.small]
-ability = -1.0
-se = 0.0
-items = 1
-[models.large]
-ability = 1.0
-se = 0.0
-items = 1
-"#;
+use crate::replay_fixtures::{abilities, example, policy};
 
 const BEFORE: &str = r#"
 [models]
@@ -38,28 +18,6 @@ math        = ["strong", "cheap"]
 [tables.frugal]
 default = "cheap"
 "#;
-
-fn policy(text: &str) -> Policy {
-    let providers = ["openai", "other"].map(ProviderName::new);
-    let known = Known {
-        vocabulary: Arc::new(Vocabulary::standard()),
-        providers: providers.into(),
-        abilities: Arc::new(abilities()),
-    };
-    let source = Source::new("pointsman.toml", text);
-    let (policy, found) = Policy::read(&Document::parse(&source), &known);
-    policy.unwrap_or_else(|| panic!("{:#?}", found.into_sorted()))
-}
-
-fn abilities() -> Abilities {
-    Abilities::parse(&Source::new("abilities.toml", ABILITIES)).expect("well formed")
-}
-
-/// The newest record among those that pointsman-record keeps as examples.
-fn example() -> Record {
-    let examples = include_bytes!("../../../pointsman-record/tests/fixtures/records.jsonl");
-    pointsman_record::read(examples.as_slice()).last().expect("there are some").expect("readable")
-}
 
 /// A record of a prompt of this task and band, whose answer took a million tokens of either kind.
 fn record(policy: &Policy, table: &str, task: &str, band: Band, unsure: bool) -> Record {

@@ -1,5 +1,6 @@
 //! Reports as files and text: JSON for programs, CSV for each item, one HTML page and a screenful for people.
 
+mod audit;
 mod csv;
 mod difficulty;
 mod fit;
@@ -17,6 +18,7 @@ use pointsman_domain::Labels;
 use crate::dataset::Item;
 use crate::tasks::TaskReport;
 
+pub use audit::{audit_markdown, audit_page};
 pub use csv::items_csv;
 pub use difficulty::{DifficultyRows, difficulty_page, write_difficulty};
 pub use fit::{FitProvenance, FitReport, fit_page, write_fit};

@@ -185,6 +185,19 @@ impl<'a> Entry<'a> {
         self.expect("a table", self.as_section(), diagnostics)
     }
 
+    /// The value as tables, written `[[name]]`; anything else is an error.
+    pub fn sections(&self, diagnostics: &mut Diagnostics) -> Option<Vec<Section<'a>>> {
+        let section = |(place, item): (usize, &'a Spanned<DeValue<'a>>)| {
+            let path = format!("{}.{}", self.path, place + 1);
+            Some(Section { path, span: item.span(), table: item.get_ref().as_table()? })
+        };
+        let sections = match self.value.get_ref() {
+            DeValue::Array(items) => items.iter().enumerate().map(section).collect(),
+            _ => None,
+        };
+        self.expect(&format!("tables, each under [[{}]]", self.name()), sections, diagnostics)
+    }
+
     /// The value as a string; anything else is an error.
     pub fn string(&self, diagnostics: &mut Diagnostics) -> Option<Spanned<String>> {
         self.expect("a string", self.as_string(), diagnostics)

@@ -10,6 +10,7 @@ mod raw;
 mod resolve;
 mod source;
 mod targeting;
+mod tests_section;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Help, Severity};
 pub use document::{Document, Entry, Section};
@@ -21,7 +22,7 @@ use crate::policy::Policy;
 
 /// The top-level sections that [`Policy::read`] reads. Those of others are not looked at: whoever knows them all
 /// calls [`Document::check_sections`].
-pub const SECTIONS: [&str; 4] = ["models", "policy", "route", "tables"];
+pub const SECTIONS: [&str; 5] = ["models", "policy", "route", "tables", "test"];
 
 impl Policy {
     /// Reads the sections [`SECTIONS`] of `document`. There is a policy exactly if nothing found is an error.

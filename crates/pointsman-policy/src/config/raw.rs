@@ -6,8 +6,9 @@ use pointsman_domain::{TokenCount, Usd};
 use toml::Spanned;
 
 use super::targeting::RawTargeting;
+use super::tests_section::RawTest;
 use super::{Diagnostics, Document, Entry, Section};
-use crate::model::{Capabilities, Price};
+use crate::model::{Capabilities, Model, Origin, Price};
 
 /// The sections of a file that are about routing.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct RawPolicy {
     pub(super) has_route: bool,
     /// `[policy]`.
     pub(super) targeting: RawTargeting,
+    /// `[[test]]`.
+    pub(super) tests: Vec<RawTest>,
 }
 
 /// One entry of `[models]`.
@@ -63,7 +66,7 @@ pub(super) struct RawRow {
 }
 
 impl RawPolicy {
-    /// Reads the sections `models`, `route`, `tables` and `policy`.
+    /// Reads the sections `models`, `route`, `tables`, `policy` and `test`.
     pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> Self {
         let mut raw = Self::default();
         for entry in document.root().entries() {
@@ -86,6 +89,7 @@ impl RawPolicy {
                         raw.tables.extend(RawTable::read(&table, name, diagnostics));
                     }
                 }
+                "test" => raw.tests = RawTest::read(&entry, diagnostics),
                 "policy" => raw.targeting = RawTargeting::read(&entry, diagnostics),
                 _ => {}
             }
@@ -95,6 +99,23 @@ impl RawPolicy {
 }
 
 impl RawModel {
+    /// `model` with what the file says of it in place of what was known.
+    pub(super) fn over(&self, model: Model) -> Model {
+        let stated = self.capabilities;
+        Model {
+            price: self.price.or(model.price),
+            price_origin: if self.price.is_some() { Origin::File } else { model.price_origin },
+            context: self.context,
+            max_input: if self.context.is_some() { None } else { model.max_input },
+            capabilities: Capabilities {
+                tools: stated.tools.or(model.capabilities.tools),
+                vision: stated.vision.or(model.capabilities.vision),
+                structured_output: stated.structured_output.or(model.capabilities.structured_output),
+            },
+            target: model.target,
+        }
+    }
+
     fn read(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Self {
         let mut model = Self {
             name: Spanned::new(entry.key_span(), entry.name().to_owned()),
@@ -139,9 +160,9 @@ impl RawModel {
     }
 }
 
-/// `{ input = 1.0, output = 2.0 }`, in US dollars per million tokens.
+/// `{ input = 1.0, output = 2.0 }` and perhaps `cache_read`, `cache_write`, in US dollars per million tokens.
 fn read_price(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Price> {
-    const KEYS: [&str; 2] = ["input", "output"];
+    const KEYS: [&str; 4] = ["input", "output", "cache_read", "cache_write"];
     let section = entry.section(diagnostics)?;
     let entries = section.entries();
     for other in entries.iter().filter(|entry| !KEYS.contains(&entry.name())) {
@@ -157,7 +178,10 @@ fn read_price(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Price>
         }
     };
     let (input, output) = (amount("input"), amount("output"));
-    Some(Price { input: input?, output: output? })
+    let mut optional =
+        |key: &str| entries.iter().find(|entry| entry.name() == key)?.number(diagnostics).map(Usd);
+    let (cache_read, cache_write) = (optional("cache_read"), optional("cache_write"));
+    Some(Price { input: input?, output: output?, cache_read, cache_write })
 }
 
 fn read_tokens(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<TokenCount> {

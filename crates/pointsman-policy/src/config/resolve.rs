@@ -11,6 +11,7 @@ use super::raw::{RawModel, RawPolicy, RawRow, RawTable};
 use super::targeting::{Targeting, all_candidates};
 use super::{Diagnostics, lint};
 use crate::abilities::Abilities;
+use crate::catalogue::Catalogue;
 use crate::model::{Model, Models};
 use crate::policy::Policy;
 use crate::selector::{Selector, Subject};
@@ -25,6 +26,21 @@ pub struct Known {
     pub providers: Vec<ProviderName>,
     /// How able models are.
     pub abilities: Arc<Abilities>,
+    /// What models charge and take where the file does not say.
+    pub catalogue: Arc<Catalogue>,
+    /// Names in the catalogue of those providers that it lists.
+    pub listed: BTreeMap<ProviderName, String>,
+}
+
+impl Known {
+    /// What is known of the model at `target` before the file says anything of it.
+    fn model(&self, target: ModelId) -> Model {
+        let seller = self.listed.get(target.provider());
+        match seller.and_then(|seller| self.catalogue.get(seller, target.model())) {
+            Some(listed) => listed.model(target),
+            None => Model::at(target),
+        }
+    }
 }
 
 /// Gives `raw` its meaning. `None` when a part of it has none, which has then been reported as an error.
@@ -43,13 +59,16 @@ pub(super) fn resolve(raw: &RawPolicy, known: &Known, diagnostics: &mut Diagnost
     let tables = resolver.targeted(tables, raw);
     let models = std::mem::take(&mut resolver.models);
     let models: Models = models.into_iter().map(|(name, model)| (name, model.as_ref().clone())).collect();
+    let names: Vec<&str> = tables.iter().map(|(table, _)| table.name()).collect();
+    let tests: Vec<_> =
+        raw.tests.iter().filter_map(|test| test.resolve(&models, &names, diagnostics)).collect();
     if diagnostics.has_errors() {
         return None;
     }
     for (table, places) in &tables {
         lint::check(table, places, diagnostics);
     }
-    Policy::new(tables.into_iter().map(|(table, _)| table), models)
+    Some(Policy::new(tables.into_iter().map(|(table, _)| table), models)?.with_tests(tests))
 }
 
 /// Where the rows of a table stand.
@@ -91,8 +110,8 @@ impl Resolver<'_> {
         let name = ModelName::new(name.as_str());
         match target {
             Some(target) => {
-                let (price, context, capabilities) = (raw.price, raw.context, raw.capabilities);
-                self.models.insert(name, Arc::new(Model { target, price, context, capabilities }));
+                let model = raw.over(self.known.model(target));
+                self.models.insert(name, Arc::new(model));
             }
             None => {
                 self.broken.insert(name);
@@ -286,7 +305,7 @@ impl Resolver<'_> {
             return None;
         }
         if name.as_str().contains('/') {
-            let model = Arc::new(Model::at(self.target(written, path)?));
+            let model = Arc::new(self.known.model(self.target(written, path)?));
             self.models.insert(name.clone(), Arc::clone(&model));
             return Some(Choice { name, model });
         }

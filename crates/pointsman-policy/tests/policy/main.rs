@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod catalogue;
 mod decisions;
+mod diff;
 mod messages;
 mod precedence;
 mod target;
+mod test_blocks;
 mod views;
 
 use std::sync::Arc;
@@ -42,6 +45,8 @@ fn known() -> Known {
         vocabulary: Arc::new(Vocabulary::standard()),
         providers: providers.into(),
         abilities: Arc::new(abilities),
+        catalogue: Arc::default(),
+        listed: [].into(),
     }
 }
 

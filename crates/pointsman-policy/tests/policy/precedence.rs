@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pointsman_domain::{
-    Ability, AbstainReason, Band, Decision, Labels, ModelName, Needs, RequestFacts, Task, TokenCount,
-    Vocabulary,
+    Ability, AbstainReason, Band, Decision, Labels, ModelName, Needs, ProviderName, RequestFacts, Task,
+    TokenCount, Vocabulary,
 };
 use pointsman_policy::{Policy, State, TYPICAL_INPUT, UnixMicros};
 use proptest::prelude::*;
@@ -277,7 +277,13 @@ proptest! {
     ) {
         let renamed = [shuffled[0], shuffled[1], shuffled[2], shuffled[3]];
         let before = written.policy().auto().decide(&facts, &labels, &state, NOW);
-        let mut after = policy(&written.text(renamed)).auto().decide(&facts, &labels, &state, NOW);
+        let written_so = policy(&written.text(renamed));
+        let place_of = |name: &ProviderName| PROVIDERS.iter().position(|own| *own == name.as_str()).unwrap();
+        let named_so = written.policy().renamed(&|name| ProviderName::new(renamed[place_of(name)]));
+        prop_assert_eq!(named_so.auto().hash(), written_so.auto().hash());
+        prop_assert_eq!(named_so.models(), written_so.models());
+        let mut after = named_so.auto().decide(&facts, &labels, &state, NOW);
+        prop_assert_eq!(&after, &written_so.auto().decide(&facts, &labels, &state, NOW));
         let place = PROVIDERS.iter().position(|name| *name == before.target.provider().as_str()).unwrap();
         prop_assert_eq!(after.target.provider().as_str(), renamed[place]);
         prop_assert_eq!(after.target.model(), before.target.model());

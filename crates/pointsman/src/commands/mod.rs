@@ -1,18 +1,24 @@
 //! What each command does, one file a command.
 
+mod audit;
 mod bench;
 mod calibrate;
 mod check;
 mod classify;
 mod data;
+mod diff;
 pub(crate) mod eval;
 mod explain;
 mod fit;
+mod init;
+mod manual;
+mod models;
 mod record_file;
 mod records;
 mod replay;
 mod route;
 mod serve;
+mod stats;
 mod train;
 
 use std::process::ExitCode;
@@ -47,8 +53,14 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Classify(args) => classify::run(args, &cli.global),
         Command::Serve(args) => serve::run(args, &cli.global),
         Command::Check => check::run(&cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
+        Command::Init(args) => init::run(args, &cli.global),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::pages(args),
+        Command::Models(args) => models::run(args, &cli.global),
         Command::Records(command) => records::run(command, &cli.global),
+        Command::Audit(args) => audit::run(args, &cli.global),
         Command::Replay(args) => replay::run(args, &cli.global),
         Command::Train(args) => train::run(args, &cli.global),
         Command::Calibrate(args) => calibrate::run(args, &cli.global),

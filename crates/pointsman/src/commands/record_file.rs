@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use pointsman_record::{Filter, Record, Store, StoreError};
 
+use crate::cli::RecordsArgs;
 use crate::config::Config;
 use crate::terminal::{WARNING, styled};
+use crate::time;
 
 /// How a file of SQLite begins.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
@@ -28,6 +30,12 @@ enum Content {
 }
 
 impl RecordFile {
+    /// The file that `args` name, else the one that the configuration records to, and which of its records are wanted.
+    pub(super) fn wanted(args: &RecordsArgs, config: &Config) -> Result<(Self, Filter)> {
+        let since_us = args.since.map_or(0, |since| since.unix_us(time::now_us()));
+        Ok((Self::open(args.records.as_deref(), config)?, Filter { since_us, newest: None }))
+    }
+
     /// The file at `path`, else the one that the configuration records to.
     pub(super) fn open(path: Option<&Path>, config: &Config) -> Result<Self> {
         let configured = config.record.as_ref().map(|record| record.path.as_path());

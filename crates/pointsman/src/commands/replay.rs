@@ -14,8 +14,8 @@ use super::Outcome;
 use super::record_file::RecordFile;
 use crate::cli::{Global, ReplayArgs};
 use crate::config::Config;
+use crate::model;
 use crate::terminal::{self, ASIDE, ERROR, styled};
-use crate::{model, time};
 
 /// Prompts that are classified together.
 const BATCH: usize = 256;
@@ -27,9 +27,7 @@ pub(crate) fn run(args: &ReplayArgs, global: &Global) -> Result<Outcome> {
         Some(path) => Config::load(Some(path))?,
         None => config.clone(),
     };
-    let file = RecordFile::open(args.from.records.as_deref(), &config)?;
-    let since_us = args.from.since.map_or(0, |since| since.unix_us(time::now_us()));
-    let filter = Filter { since_us, newest: None };
+    let (file, filter) = RecordFile::wanted(&args.from, &config)?;
     let classifier = args.relabel.then(|| model::load(global, &against)).transpose()?;
     let vocabulary = match &classifier {
         Some(classifier) => classifier.vocabulary().clone(),

@@ -39,7 +39,8 @@ pub(crate) fn route(args: &PromptArgs, global: &Global) -> Result<Routed> {
     Ok(Routed { labels, explanation })
 }
 
-fn facts(prompt: &Prompt, labels: &Labels) -> RequestFacts {
+/// What the table needs to know of a request with this prompt and nothing else.
+pub(super) fn facts(prompt: &Prompt, labels: &Labels) -> RequestFacts {
     // About four characters make a token of a backend's vocabulary; the classifier's own count is finer for other scripts.
     let characters: usize = prompt.turns().iter().map(|turn| turn.text.chars().count()).sum();
     let estimate = TokenCount(u32::try_from(characters / 4).unwrap_or(u32::MAX));

@@ -1,9 +1,10 @@
 //! `pointsman.toml`: found, read, checked.
 //!
-//! The sections `[server]`, `[classifier]`, `[record]`, `[failures]` and `[providers]` are read here, those about routing by the policy
+//! The sections `[server]`, `[classifier]`, `[record]`, `[failures]`, `[audit]` and `[providers]` are read here, those about routing by the policy
 //! crate, which needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
 mod abilities;
+mod audit;
 mod classifier;
 mod failures;
 mod providers;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
-use pointsman_policy::{Abilities, Policy};
+use pointsman_policy::{Abilities, Catalogue, Policy};
 use pointsman_upstream::{FailurePolicy, Provider};
 
 pub(crate) use classifier::ClassifierConfig;
@@ -35,7 +36,7 @@ const BUILT_IN: &str = include_str!("../default.toml");
 const BUILT_IN_NAME: &str = "built-in configuration";
 
 /// The sections that are read here.
-const OWN_SECTIONS: [&str; 5] = ["classifier", "failures", "providers", "record", "server"];
+const OWN_SECTIONS: [&str; 6] = ["audit", "classifier", "failures", "providers", "record", "server"];
 
 /// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
 #[derive(Debug, Clone)]
@@ -57,6 +58,10 @@ pub(crate) struct Config {
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
     /// How able models are, by `[policy]`.
     pub(crate) abilities: Arc<Abilities>,
+    /// Providers in which whoever runs the router has an interest, by `[audit]`.
+    pub(crate) first_party: Vec<ProviderName>,
+    /// What models charge where the file does not say.
+    pub(crate) catalogue: Arc<Catalogue>,
 }
 
 impl Config {
@@ -95,11 +100,29 @@ impl Config {
         let record = record::read(&document, &mut diagnostics);
         let failures = failures::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
+        let first_party = audit::read(&document, &providers, &mut diagnostics);
         let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
         let warnings = diagnostics.clone();
-        let config =
-            Self { warnings, source, file: None, server, classifier, record, failures, providers, abilities };
+        let config = Self {
+            source,
+            file: None,
+            warnings,
+            server,
+            classifier,
+            record,
+            failures,
+            providers,
+            abilities,
+            first_party,
+            catalogue: Arc::new(Catalogue::shipped()),
+        };
         (config, diagnostics)
+    }
+
+    /// The providers that the catalogue lists, with their names there.
+    pub(crate) fn listed(&self) -> BTreeMap<ProviderName, String> {
+        let providers = self.providers.iter();
+        providers.filter_map(|(name, own)| Some((name.clone(), own.listed_as()?.to_owned()))).collect()
     }
 
     /// The file that was read; nothing for the built-in configuration.
@@ -139,6 +162,8 @@ impl Config {
             vocabulary: Arc::new(vocabulary.clone()),
             providers: self.providers.keys().cloned().collect(),
             abilities: Arc::clone(&self.abilities),
+            catalogue: Arc::clone(&self.catalogue),
+            listed: self.listed(),
         };
         let (policy, found) = Policy::read(&document, &known);
         let mut diagnostics = self.warnings.clone();

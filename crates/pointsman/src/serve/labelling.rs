@@ -1,11 +1,12 @@
 //! Labels for requests, in time or not at all.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pointsman_classifier::{Queue, QueueError};
 use pointsman_domain::{AbstainReason, Difficulty, Labels, Prompt, TokenCount, Vocabulary};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The classifier behind its queue.
 #[derive(Debug)]
@@ -14,6 +15,19 @@ pub(super) struct Labelling {
     timeout: Duration,
     /// What is taken for the labels of a prompt that got none.
     unavailable: Labels,
+}
+
+/// What a request is routed by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Labelled {
+    /// Without an answer in time they are [`AbstainReason::Unavailable`].
+    pub(super) labels: Labels,
+    /// Why there was no answer in time, if there was none.
+    pub(super) cause: Option<NoLabels>,
+    /// How long the prompt waited for its classification to begin.
+    pub(super) queued: Duration,
+    /// How long its classification took, or was waited for.
+    pub(super) classified: Duration,
 }
 
 /// Why a request goes without labels.
@@ -39,15 +53,23 @@ impl Labelling {
         Self { queue, timeout, unavailable: unavailable(vocabulary) }
     }
 
-    /// The labels that decide where a request goes. Without an answer in time they are
-    /// [`AbstainReason::Unavailable`], and the cause is returned beside them.
-    pub(super) async fn for_routing(&self, prompt: Prompt) -> (Labels, Option<NoLabels>) {
-        let cause = match timeout(self.timeout, self.queue.submit(prompt)).await {
-            Ok(Ok(labels)) => return (labels, None),
-            Ok(Err(error)) => NoLabels::Queue(error),
-            Err(_) => NoLabels::Late(self.timeout),
+    /// The labels that decide where a request goes, however the classifier fares.
+    pub(super) async fn for_routing(&self, prompt: Prompt) -> Labelled {
+        let start = Instant::now();
+        let begun: Arc<OnceLock<Instant>> = Arc::default();
+        let begin = Arc::clone(&begun);
+        // It is set once only.
+        let pending = self.queue.submit_and_tell(prompt, move || {
+            let _: Result<(), Instant> = begin.set(Instant::now());
+        });
+        let (labels, cause) = match timeout(self.timeout, pending).await {
+            Ok(Ok(labels)) => (labels, None),
+            Ok(Err(error)) => (self.unavailable.clone(), Some(NoLabels::Queue(error))),
+            Err(_) => (self.unavailable.clone(), Some(NoLabels::Late(self.timeout))),
         };
-        (self.unavailable.clone(), Some(cause))
+        let took = start.elapsed();
+        let queued = begun.get().map_or(took, |begun| begun.saturating_duration_since(start)).min(took);
+        Labelled { labels, cause, queued, classified: took.saturating_sub(queued) }
     }
 
     /// The labels of a prompt, however long they take.

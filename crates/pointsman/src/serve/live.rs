@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pointsman_policy::Policy;
+use pointsman_policy::{Abilities, Policy};
 use pointsman_upstream::Client;
 
 /// Tables and providers of one reading of the configuration. A request keeps those that it began with.
@@ -10,6 +10,8 @@ use pointsman_upstream::Client;
 pub(super) struct Live {
     /// The tables, with their models.
     pub(super) policy: Policy,
+    /// How able models are.
+    pub(super) abilities: Arc<Abilities>,
     /// The providers.
     pub(super) upstream: Arc<Client>,
 }

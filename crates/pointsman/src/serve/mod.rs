@@ -25,6 +25,7 @@ mod request_id;
 mod route;
 mod routing;
 mod sidecar;
+mod stats;
 mod stop;
 
 use std::net::SocketAddr;
@@ -85,7 +86,8 @@ fn sidecar(
 ) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
     let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
-    let live = Live { policy, upstream: Arc::new(upstream::client(config, &config.server)?) };
+    let abilities = Arc::clone(&config.abilities);
+    let live = Live { policy, abilities, upstream: Arc::new(upstream::client(config, &config.server)?) };
     let recording = Recording::start(config.record.clone(), classifier)?;
     Ok(Sidecar::new(config, live, queue, recording))
 }
@@ -139,6 +141,7 @@ fn app(sidecar: Arc<Sidecar>) -> Router {
         .route("/v1/classify", post(classify::classify))
         .route("/v1/route", post(route::route))
         .route("/v1/feedback", post(feedback::feedback))
+        .route("/v1/stats", get(stats::stats))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .route("/healthz", get(health::healthz))

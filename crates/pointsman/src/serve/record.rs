@@ -1,5 +1,7 @@
 //! Writing decisions down, where the user wants that.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -7,7 +9,7 @@ use pointsman_domain::Prompt;
 use pointsman_record::{
     Answered, Clock, Counts, Feedback, Known, Options, Record, Recorder, Report, VERSION,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::clock;
 use super::routing::{Arrival, Routed};
@@ -25,19 +27,28 @@ pub(crate) struct ClassifierId {
 #[derive(Debug)]
 pub(super) struct Recording {
     recorder: Option<Recorder>,
+    path: Option<PathBuf>,
+    /// Held while records are summed up, so that this happens once at a time.
+    pub(super) summing: Arc<Mutex<()>>,
     classifier: ClassifierId,
 }
 
 impl Recording {
     /// Starts to record as `options` say; nothing is recorded without.
     pub(super) fn start(options: Option<Options>, classifier: ClassifierId) -> Result<Self> {
+        let path = options.as_ref().map(|options| options.path.clone());
         let recorder = options.map(|options| {
             let path = options.path.clone();
             let clock = Clock { monotonic: clock::monotonic, unix_us: || clock::now().0 };
             Recorder::start(options, clock, move |report| tell(&path, &report))
         });
         let recorder = recorder.transpose().context("the thread that records cannot be started")?;
-        Ok(Self { recorder, classifier })
+        Ok(Self { recorder, path, summing: Arc::default(), classifier })
+    }
+
+    /// The file, if anything is recorded.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// What labels prompts.
@@ -56,13 +67,7 @@ impl Recording {
     }
 
     /// Records a decision, and what [`Recording::copy`] gave of its prompt.
-    pub(super) fn decided(
-        &self,
-        routed: &Routed<'_>,
-        arrival: &Arrival,
-        classify: Duration,
-        prompt: Option<Prompt>,
-    ) {
+    pub(super) fn decided(&self, routed: &Routed<'_>, arrival: &Arrival, prompt: Option<Prompt>) {
         let Some(recorder) = &self.recorder else {
             return;
         };
@@ -80,7 +85,8 @@ impl Recording {
             unhealthy_until_us: unhealthy.map(|(model, until)| (model.clone(), until.0)).collect(),
             labels: routed.labels.clone(),
             decision: routed.decision.clone(),
-            classify_us: micros(classify),
+            queue_us: micros(routed.queued),
+            classify_us: micros(routed.classified),
             overhead_us: micros(arrival.at.elapsed()),
             prompt: None,
             answered: None,
@@ -128,7 +134,7 @@ impl Recording {
     }
 }
 
-fn tell(path: &std::path::Path, report: &Report<'_>) {
+fn tell(path: &Path, report: &Report<'_>) {
     let path = path.display();
     match report {
         Report::Failing { error, waiting } => {

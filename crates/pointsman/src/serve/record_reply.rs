@@ -74,7 +74,7 @@ impl Trail {
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        let cost = self.price.zip(self.usage).map(|(price, usage)| price.of(usage.input, usage.output));
+        let cost = self.price.zip(self.usage).map(|(price, usage)| price.of_usage(usage));
         let answered = Answered {
             attempts: std::mem::take(&mut self.attempts),
             end: self.end,

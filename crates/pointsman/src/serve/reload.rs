@@ -125,7 +125,8 @@ impl Reloader {
             // Connections take as long to be made as they did at the start.
             Arc::new(crate::upstream::client(&config, &self.started.server).context("[providers]")?)
         };
-        Ok((config, Live { policy, upstream }))
+        let abilities = Arc::clone(&config.abilities);
+        Ok((config, Live { policy, abilities, upstream }))
     }
 
     fn refused(&self, error: &anyhow::Error) {

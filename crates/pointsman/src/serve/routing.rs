@@ -1,5 +1,7 @@
 //! From a prompt to a decision, and how a response tells of it.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use pointsman_domain::{AbstainReason, Band, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::{Explanation, Policy, State, Table};
@@ -7,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::clock;
+use super::labelling::Labelled;
 use super::sidecar::Sidecar;
 
 /// When and where a request came.
@@ -42,6 +45,10 @@ pub(super) struct Routed<'a> {
     pub(super) state: State,
     /// When it was taken.
     pub(super) now: pointsman_policy::UnixMicros,
+    /// How long the prompt waited for the classifier.
+    pub(super) queued: Duration,
+    /// How long the classifier took.
+    pub(super) classified: Duration,
 }
 
 /// Labels `prompt`, lets `table` decide, and records the decision.
@@ -52,19 +59,19 @@ pub(super) async fn route<'a>(
     facts: RequestFacts,
     arrival: &Arrival,
 ) -> Routed<'a> {
-    let start = Instant::now();
     let copy = sidecar.recording.copy(&prompt);
-    let (labels, cause) = sidecar.labelling.for_routing(prompt).await;
+    let labelled = sidecar.labelling.for_routing(prompt).await;
+    let Labelled { labels, cause, queued, classified } = labelled;
     if let Some(cause) = cause {
         tracing::warn!(%cause, "a request is routed without labels");
     }
-    let classify = start.elapsed();
-    sidecar.metrics.classified(&labels, classify);
+    sidecar.metrics.classified(&labels, queued + classified);
     let (state, now) = (State::default(), clock::now());
     let decision = table.decide(&facts, &labels, &state, now);
     sidecar.metrics.decided(table.name(), &labels, &decision);
-    let routed = Routed { id: Uuid::now_v7(), table, labels, decision, facts, state, now };
-    sidecar.recording.decided(&routed, arrival, classify, copy);
+    let id = Uuid::now_v7();
+    let routed = Routed { id, table, labels, decision, facts, state, now, queued, classified };
+    sidecar.recording.decided(&routed, arrival, copy);
     routed
 }
 

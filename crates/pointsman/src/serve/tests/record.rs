@@ -57,7 +57,9 @@ async fn a_routed_request_is_recorded_with_its_decision_and_its_end() {
     assert_eq!((record.classifier.as_str(), record.classifier_hash.len()), ("by-word 1", 64));
     assert_eq!((record.decision.rule.0.as_str(), record.decision.model.as_str()), ("math.hard", "strong"));
     assert_eq!((record.labels.task.as_str(), record.labels.task_scores.len()), ("math", 1));
-    assert!(record.classify_us <= record.overhead_us && record.time_us > 1_700_000_000_000_000);
+    assert!(
+        record.queue_us + record.classify_us <= record.overhead_us && record.time_us > 1_700_000_000_000_000
+    );
     assert_eq!((record.prompt, record.feedback), (None, None));
     let answered = record.answered.expect("answered");
     let by = answered.by().expect("a model");
@@ -239,4 +241,36 @@ async fn a_file_that_cannot_be_written_stops_nothing_and_is_counted() {
     assert_eq!(recorded.record(&answer).decision.model, ModelName::new("cheap"));
     let said = ask(&recorded.app, get("/metrics")).await;
     assert!(said.text().contains("pointsman_records_total 1"), "{}", said.text());
+}
+
+#[tokio::test]
+async fn records_are_summed_up_beside_what_a_baseline_would_have_cost() {
+    let priced = DEMO
+        .replace("\"demo/large\"", "{ use = \"demo/large\", price = { input = 2.0, output = 2.0 } }")
+        .replace("\"demo/small\"", "{ use = \"demo/small\", price = { input = 1.0, output = 1.0 } }");
+    let recorded = Recorded::new(&priced, "");
+    let first = ask(&recorded.app, post(CHAT, chat("auto", "is 7 prime?"))).await;
+    ask(&recorded.app, post(CHAT, chat("auto", "hello"))).await;
+    assert_eq!(recorded.record(&first).decision.model.as_str(), "strong");
+    let stats = ask(&recorded.app, get("/v1/stats?since=1h&baseline=strong")).await.json();
+    assert_eq!(
+        (&stats["records"], &stats["savings"]["total"]["requests"]),
+        (&json!(2), &json!(2)),
+        "{stats:#}"
+    );
+    assert_eq!(
+        (&stats["savings"]["baseline"], &stats["by"]["model"]["cheap"]),
+        (&json!("strong"), &json!(1))
+    );
+    let amount = |what: &str| stats["savings"]["total"][what].as_f64().expect("a number");
+    assert!(amount("spent") < amount("baseline"), "{stats:#}");
+    for (query, said) in
+        [("since=soon", "`since`"), ("baseline=strogn", "did you mean `strong`"), ("sinse=1h", "sinse")]
+    {
+        let answer = ask(&recorded.app, get(&format!("/v1/stats?{query}"))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.json()["error"]["message"].to_string().contains(said), "{query}: {}", answer.json());
+    }
+    let off = ask(&app(DEMO), get("/v1/stats")).await;
+    assert_eq!((off.status, &off.json()["error"]["code"]), (StatusCode::NOT_FOUND, &json!("records_off")));
 }

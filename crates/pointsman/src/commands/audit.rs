@@ -1,0 +1,64 @@
+//! `pointsman audit`: whether anybody is favoured.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pointsman_domain::ProviderName;
+use pointsman_eval::audit::{Audit, Report};
+use pointsman_eval::report::{audit_markdown, audit_page};
+
+use super::Outcome;
+use super::record_file::RecordFile;
+use crate::cli::{AuditArgs, AuditFormat, Global};
+use crate::config::Config;
+use crate::model;
+
+pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
+    let config = Config::load(global.config.as_deref())?;
+    let (file, filter) = RecordFile::wanted(&args.records, &config)?;
+    let (policy, _) = config.policy(&model::card(global, &config)?.vocabulary)?;
+    let first_party = first_party(args, &config)?;
+    let mut audit = Audit::new(&policy, &config.abilities, &first_party);
+    let unreadable = file.each(filter, |record| Ok(audit.add(&record)?))?;
+    anyhow::ensure!(
+        unreadable == 0,
+        "{}: {unreadable} records cannot be read, so nothing can be said of all of them",
+        file.path().display()
+    );
+    let report = audit.finish();
+    let text = match args.format {
+        _ if global.json => json(&report)?,
+        AuditFormat::Json => json(&report)?,
+        AuditFormat::Markdown => audit_markdown(&report),
+        AuditFormat::Html => audit_page(&report),
+    };
+    write(&text, &args.out)?;
+    Ok(if report.is_neutral() { Outcome::Done } else { Outcome::No })
+}
+
+fn json(report: &Report) -> Result<String> {
+    Ok(serde_json::to_string_pretty(report)? + "\n")
+}
+
+/// The providers that the command line names, else the configuration.
+fn first_party(args: &AuditArgs, config: &Config) -> Result<Vec<ProviderName>> {
+    if args.first_party.is_empty() {
+        return Ok(config.first_party.clone());
+    }
+    let names: Vec<ProviderName> =
+        args.first_party.iter().map(|name| ProviderName::new(name.as_str())).collect();
+    for name in &names {
+        anyhow::ensure!(config.providers.contains_key(name), "--first-party: there is no provider `{name}`");
+    }
+    Ok(names)
+}
+
+fn write(text: &str, out: &Path) -> Result<()> {
+    if out.as_os_str() == "-" {
+        anstream::print!("{text}");
+        return Ok(());
+    }
+    std::fs::write(out, text).with_context(|| format!("{}: cannot be written", out.display()))?;
+    anstream::eprintln!("written to {}", out.display());
+    Ok(())
+}
