@@ -83,7 +83,7 @@ fn time_limit(headers: &HeaderMap, most: Duration) -> Result<Duration, ApiError>
     let Some(value) = headers.get(TIMEOUT) else {
         return Ok(most);
     };
-    let limit = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|ms| *ms > 0);
+    let limit = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).filter(|ms| *ms > 0);
     let wrong = || ApiError::bad_request("x-pointsman-timeout-ms must be a whole number from 1", None);
     limit.map(|ms| most.min(Duration::from_millis(ms))).ok_or_else(wrong)
 }

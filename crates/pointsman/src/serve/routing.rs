@@ -101,7 +101,7 @@ impl Routed<'_> {
             return Vec::new();
         }
         let harder = Band::ALL.into_iter().filter(|band| *band > self.labels.band);
-        let others = harder.map(|band| {
+        let mut others = harder.map(|band| {
             let labels = Labels { band, ..self.labels.clone() };
             let decision = self.table.decide(&self.facts, &labels, &self.state, self.now);
             let mut models = vec![decision.model];
@@ -109,7 +109,7 @@ impl Routed<'_> {
             models.retain(|model| !known.contains(model));
             models
         });
-        others.into_iter().find(|models| !models.is_empty()).unwrap_or_default()
+        others.find(|models| !models.is_empty()).unwrap_or_default()
     }
 
     /// What decided, in a sentence.
