@@ -71,6 +71,7 @@ fn a_fit_is_written_told_and_used_by_target_mode() {
         m5 = { use = "demo/m5", price = { input = 1, output = 1 } }
         [route]
         default = "m5"
+        unsure = "m5"
     "#;
     std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
     let output = pointsman(folder.path(), &["route", "--json", "What is 4 plus 5?"]);
