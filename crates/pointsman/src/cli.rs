@@ -48,6 +48,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Write a first pointsman.toml for the keys and local servers that are there
     Init(InitArgs),
+    /// Make a table of another router's configuration, and say what could not be carried over
+    Import(ImportArgs),
     /// Label a prompt and say which model it would go to, and why
     Route(PromptArgs),
     /// Label prompts: one on the command line, or a file of them
@@ -106,6 +108,32 @@ pub(crate) struct InitArgs {
     /// Servers to look for, instead of those on the usual ports of Ollama, vLLM, llama.cpp and LM Studio
     #[arg(long, value_name = "URL")]
     pub(crate) server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Whose configuration it is
+    #[arg(value_enum, value_name = "FORMAT")]
+    pub(crate) format: ImportFormat,
+    /// The configuration; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where the table goes; `-` is standard output
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+}
+
+/// Configurations that can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// LiteLLM's config.yaml
+    Litellm,
+    /// Plano's (Arch's) config.yaml
+    Plano,
+    /// The router controller's config.yaml of NVIDIA's LLM router blueprint
+    Nvidia,
+    /// A script or file with RouteLLM's --strong-model and --weak-model
+    Routellm,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod diff;
 pub(crate) mod eval;
 mod explain;
 mod fit;
+mod import;
 mod init;
 mod manual;
 mod models;
@@ -56,6 +57,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Diff(args) => diff::run(args, &cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
         Command::Init(args) => init::run(args, &cli.global),
+        Command::Import(args) => import::run(args, &cli.global),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
         Command::Models(args) => models::run(args, &cli.global),

@@ -2,19 +2,19 @@
 
 /// A provider that answers once its key is there.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hosted {
+pub(in crate::commands) struct Hosted {
     /// What the file calls it, which is also its name in the catalogue.
-    pub(super) name: &'static str,
+    pub(in crate::commands) name: &'static str,
     /// Environment variables that its key is usually in, the first of which the file names.
-    pub(super) keys: &'static [&'static str],
+    pub(in crate::commands) keys: &'static [&'static str],
     /// Where its OpenAI-compatible API is; nothing for those that are built in.
-    pub(super) base_url: Option<&'static str>,
+    pub(in crate::commands) base_url: Option<&'static str>,
     /// A small, a medium and a large model.
     pub(super) models: [&'static str; 3],
 }
 
 /// All of them, in alphabetical order: who comes first in the file is decided by price.
-pub(super) const HOSTED: [Hosted; 7] = [
+pub(in crate::commands) const HOSTED: [Hosted; 7] = [
     Hosted {
         name: "anthropic",
         keys: &["ANTHROPIC_API_KEY"],

@@ -1,7 +1,7 @@
 //! `pointsman init`: a first `pointsman.toml` for the keys and servers that are there.
 
 mod document;
-mod hosted;
+pub(super) mod hosted;
 mod servers;
 
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
