@@ -67,7 +67,7 @@ impl Cholesky {
                 own[column] = (own[column] - dot(&own[..column], other)) / other[column];
             }
             let pivot = own[row] - dot(&own[..row], &own[..row]);
-            if !(pivot > least) {
+            if pivot.is_nan() || pivot <= least {
                 return None;
             }
             own[row] = pivot.sqrt();

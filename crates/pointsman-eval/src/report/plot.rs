@@ -75,13 +75,16 @@ where
     axes_written(canvas, x, y, names, (written, &percent))
 }
 
+/// How a value on an axis is written.
+pub(super) type Written<'a> = &'a dyn Fn(&f64) -> String;
+
 /// A chart with axes from `x` and `y`, each written by its own function.
 pub(super) fn axes_written<'a, 'b>(
     canvas: &'b Canvas<'a>,
     x: std::ops::Range<f64>,
     y: std::ops::Range<f64>,
     names: (&str, &str),
-    written: (&dyn Fn(&f64) -> String, &dyn Fn(&f64) -> String),
+    written: (Written<'_>, Written<'_>),
 ) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>>
 where
     'a: 'b,
