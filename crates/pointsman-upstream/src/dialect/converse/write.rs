@@ -180,7 +180,7 @@ fn output_config(
     match &conversation.output {
         None => {}
         Some(OutputFormat::Json) => {
-            lossy.add(conversation.words.pick("response_format", "output_config.format"))
+            lossy.add(conversation.words.pick("response_format", "output_config.format"));
         }
         Some(OutputFormat::Schema { name, description, schema, .. }) => {
             // Here a schema is a text.
