@@ -314,7 +314,7 @@ fn what_bedrock_cannot_take_is_refused() {
 }
 
 /// A reply as documented.
-fn reply(content: Value, reason: &str) -> Value {
+fn reply(content: &Value, reason: &str) -> Value {
     json!({
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": reason,
@@ -334,8 +334,7 @@ fn a_reply_is_read() {
         {"toolUse": {"toolUseId": "tooluse_1", "name": "look", "input": {"a": 1}}},
         {"image": {"format": "png", "source": {"bytes": "AAAA"}}},
     ]);
-    let (chat, lossy) =
-        from_bedrock(reply(content.clone(), "tool_use"), Dialect::OpenAiChat).expect("readable");
+    let (chat, lossy) = from_bedrock(reply(&content, "tool_use"), Dialect::OpenAiChat).expect("readable");
     assert_eq!(
         chat,
         json!({
@@ -354,7 +353,7 @@ fn a_reply_is_read() {
     );
     let declared = ["output.message.content[3].citationsContent.citations", "output.message.content[5]"];
     assert_eq!(lossy, declared);
-    let (message, lossy) = from_bedrock(reply(content, "tool_use"), Dialect::Anthropic).expect("readable");
+    let (message, lossy) = from_bedrock(reply(&content, "tool_use"), Dialect::Anthropic).expect("readable");
     assert_eq!(
         (&message["id"], &message["model"], &message["stop_reason"], &message["usage"]),
         (
@@ -377,17 +376,17 @@ fn reasons_for_the_end_are_told() {
         ("content_filtered", "content_filter", "refusal"),
         ("guardrail_intervened", "content_filter", "refusal"),
     ] {
-        let body = reply(json!([{"text": "x"}]), reason);
+        let body = reply(&json!([{"text": "x"}]), reason);
         let (chat, _) = from_bedrock(body.clone(), Dialect::OpenAiChat).expect("readable");
         assert_eq!(chat["choices"][0]["finish_reason"], openai);
         let (message, _) = from_bedrock(body, Dialect::Anthropic).expect("readable");
         assert_eq!(message["stop_reason"], anthropic);
     }
-    let mut body = reply(json!([{"text": "x"}]), "stop_sequence");
+    let mut body = reply(&json!([{"text": "x"}]), "stop_sequence");
     body["additionalModelResponseFields"] = json!({"stop_sequence": "END"});
     let (message, lossy) = from_bedrock(body, Dialect::Anthropic).expect("readable");
     assert_eq!((&message["stop_sequence"], lossy.len()), (&json!("END"), 0));
     for reason in ["malformed_model_output", "malformed_tool_use"] {
-        from_bedrock(reply(json!([]), reason), Dialect::Anthropic).expect_err("no reply");
+        from_bedrock(reply(&json!([]), reason), Dialect::Anthropic).expect_err("no reply");
     }
 }
