@@ -34,7 +34,7 @@ fn products(criterion: &mut Criterion) {
             if tier == tier.of_floats() {
                 group.bench_function(BenchmarkId::new("f32", tier.name()), |bencher| {
                     bencher.iter(|| {
-                        matmul(tier, MatMut::new(black_box(&mut out), TOKENS, outputs), false, x, &packed)
+                        matmul(tier, MatMut::new(black_box(&mut out), TOKENS, outputs), false, x, &packed);
                     });
                 });
             }
@@ -57,13 +57,13 @@ fn rows(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(wide as u64));
         let (x, bias, mut y) = (values(wide), values(INTERMEDIATE), vec![0.0; wide]);
         group.bench_function("bias and GELU", |bencher| {
-            bencher.iter(|| bias_gelu(tier, &x, &bias, black_box(&mut y)))
+            bencher.iter(|| bias_gelu(tier, &x, &bias, black_box(&mut y)));
         });
         group.bench_function("norm", |bencher| {
             bencher.iter(|| layer_norm(tier, &x, &bias, &bias, 1e-12, black_box(&mut y)));
         });
         group.bench_function("softmax", |bencher| {
-            bencher.iter(|| softmax(tier, black_box(&mut y), TOKENS, 0.2))
+            bencher.iter(|| softmax(tier, black_box(&mut y), TOKENS, 0.2));
         });
     }
 }
