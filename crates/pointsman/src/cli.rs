@@ -347,7 +347,7 @@ pub(crate) struct FitArgs {
     /// Date of the abilities [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) date: Option<String>,
-    /// Spellings of models: TOML with [models] and [modes] [default: a table for public records]
+    /// Spellings of models: TOML with the sections models and modes [default: a table for public records]
     #[arg(long, value_name = "FILE")]
     pub(crate) aliases: Option<PathBuf>,
     /// Leave out a model's outcomes on a source
