@@ -1,25 +1,13 @@
 //! The built command, run as a person runs it.
 
+mod support;
+
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
-
-fn pointsman(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("POINTSMAN_CONFIG")
-        .env_remove("POINTSMAN_MODEL")
-        .env_remove("POINTSMAN_DEVICE")
-        .output()
-        .expect("the binary runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use support::{pointsman, text};
 
 fn json_of(output: &Output) -> Value {
     assert!(output.status.success(), "{}", text(&output.stderr));

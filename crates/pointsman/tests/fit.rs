@@ -1,25 +1,11 @@
 //! `fit`, run as a person runs it.
 
+mod support;
+
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
-
-fn pointsman(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("POINTSMAN_CONFIG")
-        .env_remove("POINTSMAN_MODEL")
-        .env_remove("POINTSMAN_DEVICE")
-        .output()
-        .expect("the binary runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use support::{pointsman, text};
 
 /// Six models on 60 prompts of two sources; the later ones know more.
 fn folder_with_outcomes() -> tempfile::TempDir {
