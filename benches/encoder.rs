@@ -11,12 +11,11 @@ use pointsman_classifier::{
 };
 use pointsman_domain::Prompt;
 
-fn classifier(engine: Engine) -> Classifier {
+fn classifier(engine: EngineChoice) -> Classifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pointsman-small");
     let hub = Hub::new(HubEnvironment::from_variables(|_| None));
     let files = ModelSource::Folder(folder).open(None, &hub).expect("the model folder is in the repository");
-    Classifier::load_with(&files, &Device::Cpu, EngineChoice::Named(engine))
-        .expect("the embedded model loads")
+    Classifier::load_with(&files, &Device::Cpu, engine).expect("the embedded model loads")
 }
 
 /// Rows of ids that look like text to the encoder.
@@ -30,11 +29,12 @@ fn rows(count: u32, tokens: u32) -> Vec<TokenIds> {
 }
 
 fn forward(criterion: &mut Criterion) {
-    [Arithmetic::Int8, Arithmetic::F32].into_iter().for_each(|of| forward_with(Engine::best(of), criterion));
+    let best = Arithmetic::ALL.into_iter().filter_map(Engine::best);
+    best.filter(|engine| *engine != Engine::Candle).for_each(|engine| forward_with(engine, criterion));
 }
 
 fn forward_with(engine: Engine, criterion: &mut Criterion) {
-    let classifier = classifier(engine);
+    let classifier = classifier(EngineChoice::Named(engine));
     let mut group = criterion.benchmark_group(format!("forward {engine}"));
     for (count, tokens) in [(1, 16), (1, 64), (1, 128), (1, 256), (1, 512), (32, 64)] {
         let batch = TokenBatch::new(&rows(count, tokens), &Device::Cpu).expect("rows have tokens");
@@ -46,7 +46,7 @@ fn forward_with(engine: Engine, criterion: &mut Criterion) {
 }
 
 fn classify(criterion: &mut Criterion) {
-    let classifier = classifier(Engine::best(Arithmetic::Int8));
+    let classifier = classifier(EngineChoice::Auto);
     let prompts =
         [Prompt::from_text("Write a function that merges two sorted lists of integers, with tests.")];
     criterion.bench_function("classify/one prompt", |bencher| {

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pointsman_kernels::{
-    Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, Tier, bias_gelu, layer_norm, matmul, matmul_int8,
+    Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, Tier, bias_gelu, layer_norm, matmul, matmul_int16,
     softmax,
 };
 
@@ -43,7 +43,7 @@ fn products(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     rows.fill(tier, &x, inputs);
                     let out = MatMut::new(black_box(&mut out), TOKENS, outputs);
-                    matmul_int8(tier, out, false, &rows, &quantized);
+                    matmul_int16(tier, out, false, &rows, &quantized);
                 });
             });
         }

@@ -165,8 +165,8 @@ mod tests {
         // The first value belongs to another layer than the last.
         let reference = [answer([9.0, 1.0, 0.0], "chat", 0.25), answer([9.0, 0.0, 2.0], "math", 0.5)];
         let other = [answer([0.0, 1.0, 1.0], "chat", 0.5), answer([9.0, 0.0, 1.0], "coding", 0.5)];
-        let of = |answers: &[Embedded]| Gate::between(Arithmetic::Int8, 2, &reference, answers);
-        assert_eq!(of(&reference), Gate::perfect(Arithmetic::Int8, 2));
+        let of = |answers: &[Embedded]| Gate::between(Arithmetic::Int16, 2, &reference, answers);
+        assert_eq!(of(&reference), Gate::perfect(Arithmetic::Int16, 2));
         let gate = of(&other);
         assert!((gate.cosine - (0.5f64.sqrt() + 1.0) / 2.0).abs() < 1e-9, "{gate}");
         assert!((gate.lowest_cosine - 0.5f64.sqrt()).abs() < 1e-9, "{gate}");
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_threshold_counts() {
-        let perfect = Gate::perfect(Arithmetic::Int8, 1000);
+        let perfect = Gate::perfect(Arithmetic::Int16, 1000);
         assert!(perfect.passes());
         assert!(Gate { cosine: 0.998, flips: 5, drift: 0.01, ..perfect }.passes());
         for failing in [
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_gate_reads_as_a_line() {
-        let gate = Gate { flips: 3, drift: 0.001, ..Gate::perfect(Arithmetic::Int8, 1000) };
+        let gate = Gate { flips: 3, drift: 0.001, ..Gate::perfect(Arithmetic::Int16, 1000) };
         insta::assert_snapshot!(gate, @"cosine 1.000000 (lowest 1.000000), 3 of 1000 tasks differ (0.30 %), difficulty off by 0.00100 (at most 0.00000)");
     }
 }

@@ -21,11 +21,17 @@ mod matmul;
 mod norm;
 mod softmax;
 mod tier;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 pub use adamw::{AdamWStep, adamw, sum_of_squares};
 pub use bias::{add_bias, column_sums};
 pub use gelu::{bias_gelu, bias_gelu_backward};
-pub use matmul::{Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, matmul, matmul_int8};
+pub use matmul::{Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, matmul, matmul_int16};
 pub use norm::{LayerNormGradients, layer_norm, layer_norm_backward};
 pub use softmax::{softmax, softmax_backward};
 pub use tier::Tier;
+#[cfg(target_arch = "x86_64")]
+pub use tiles::{
+    Bf16Matrix, Bf16Rows, HEAD_WIDTH, HeadScratch, TileFormat, TileNorm, TileRows, TileUnit, TileWeights,
+};

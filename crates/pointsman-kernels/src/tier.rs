@@ -24,6 +24,9 @@ pub(crate) enum Level {
     /// [`Level::Avx512`] with dot products of integers.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    /// [`Level::Avx512Vnni`] with products of tiles.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl Level {
@@ -38,6 +41,8 @@ impl Level {
         Self::Avx512,
         #[cfg(target_arch = "x86_64")]
         Self::Avx512Vnni,
+        #[cfg(target_arch = "x86_64")]
+        Self::Amx,
     ];
 
     fn name(self) -> &'static str {
@@ -51,6 +56,8 @@ impl Level {
             Self::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => "amx",
         }
     }
 
@@ -64,6 +71,7 @@ impl Level {
             Self::AvxVnni => Self::Avx2.is_there() && has!("avxvnni"),
             Self::Avx512 => Self::Avx2.is_there() && has!("avx512f") && has!("avx512bw"),
             Self::Avx512Vnni => Self::Avx512.is_there() && has!("avx512vnni"),
+            Self::Amx => Self::Avx512Vnni.is_there() && crate::TileUnit::amx().is_some(),
         }
     }
 
@@ -93,8 +101,8 @@ impl Tier {
         Level::ALL.iter().filter(|level| level.is_there()).map(|level| Self(*level)).collect()
     }
 
-    /// Names of all tiers of this architecture, the slowest first: `portable`, and on x86-64 `avx2`, `avx-vnni`, `avx512`
-    /// and `avx512-vnni`.
+    /// Names of all tiers of this architecture, the slowest first: `portable`, and on x86-64 `avx2`, `avx-vnni`,
+    /// `avx512`, `avx512-vnni` and `amx`.
     pub fn names() -> impl DoubleEndedIterator<Item = &'static str> {
         Level::ALL.iter().map(|level| level.name())
     }
@@ -105,16 +113,47 @@ impl Tier {
         Self::available().into_iter().find(|tier| tier.name() == name)
     }
 
-    /// The tier whose float kernels this one shares: dot products of integers do nothing for floats.
+    /// The tier whose kernels for f32 this one shares: dot products of integers and tiles do nothing for f32.
     #[must_use]
     pub fn of_floats(self) -> Self {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Level::AvxVnni => Self(Level::Avx2),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512Vnni => Self(Level::Avx512),
+            Level::Avx512Vnni | Level::Amx => Self(Level::Avx512),
             level => Self(level),
         }
+    }
+
+    /// The tier whose kernels for 16-bit activations this one shares: tiles have none.
+    #[must_use]
+    pub fn of_16_bits(self) -> Self {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx => Self(Level::Avx512Vnni),
+            level => Self(level),
+        }
+    }
+
+    /// What multiplies tiles on this tier: with AMX its instructions, with AVX-512 those for dot products of bytes and of
+    /// bfloat16, if the processor has both.
+    #[cfg(target_arch = "x86_64")]
+    #[must_use]
+    pub fn tiles(self) -> Option<crate::TileUnit> {
+        match self.0 {
+            Level::Amx => crate::TileUnit::amx(),
+            Level::Avx512Vnni => crate::TileUnit::avx512(),
+            Level::Portable | Level::Avx2 | Level::AvxVnni | Level::Avx512 => None,
+        }
+    }
+
+    /// Whether there is something that multiplies tiles on this tier.
+    #[must_use]
+    pub fn has_tiles(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.tiles().is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// A short name for reports, one of [`Tier::names`].

@@ -3,7 +3,7 @@
 use pointsman_kernels::{
     AdamWStep, LayerNormGradients, Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, Tier, adamw,
     add_bias, bias_gelu, bias_gelu_backward, column_sums, layer_norm, layer_norm_backward, matmul,
-    matmul_int8, softmax, softmax_backward, sum_of_squares,
+    matmul_int16, softmax, softmax_backward, sum_of_squares,
 };
 use proptest::prelude::*;
 
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn matmul_int8_is_the_sum_of_products(
+    fn matmul_int16_is_the_sum_of_products(
         (m, n, k) in (0usize..14, 0usize..40, prop_oneof![0usize..9, 120usize..140, 380usize..390, 510usize..515]),
         (seed, accumulate) in any::<(u32, bool)>(),
     ) {
@@ -181,7 +181,7 @@ proptest! {
             let mut out = before.clone();
             // Without columns there is nothing to count rows by.
             let m = if k == 0 { 0 } else { m };
-            matmul_int8(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
+            matmul_int16(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
             let mut expected = wide(&before);
             for i in 0..m {
                 for j in 0..n {
@@ -191,12 +191,12 @@ proptest! {
                 }
             }
             // Activations are rounded to 1/32767 of their row's largest, 2 here.
-            close("matmul_int8", tier, &out, &expected, 1e-4);
+            close("matmul_int16", tier, &out, &expected, 1e-4);
         }
     }
 
     #[test]
-    fn matmul_int8_gives_a_row_the_same_bits_alone_and_among_others(m in 2usize..15, n in 1usize..40, k in 1usize..800) {
+    fn matmul_int16_gives_a_row_the_same_bits_alone_and_among_others(m in 2usize..15, n in 1usize..40, k in 1usize..800) {
         let (left, right) = (noise(m * k, 1), noise(n * k, 2));
         let weights = QuantizedWeights::new(Mat::new(&right, n, k));
         let mut rows = QuantizedRows::default();
@@ -204,7 +204,7 @@ proptest! {
             let mut product = |left: &[f32]| {
                 rows.fill(tier, left, k);
                 let mut out = vec![0.0; rows.rows() * n];
-                matmul_int8(tier, MatMut::new(&mut out, rows.rows(), n), false, &rows, &weights);
+                matmul_int16(tier, MatMut::new(&mut out, rows.rows(), n), false, &rows, &weights);
                 out
             };
             let together = product(&left);
@@ -377,14 +377,14 @@ fn not_a_number_is_not_hidden() {
 }
 
 #[test]
-fn matmul_int8_of_strange_rows() {
+fn matmul_int16_of_strange_rows() {
     let weights = QuantizedWeights::new(Mat::new(&[1.0, -1.0, 0.5], 1, 3));
     let mut rows = QuantizedRows::default();
     for tier in Tier::available() {
         let x = [[0.0; 3], [1e-38; 3], [f32::NAN, 1.0, 1.0], [1.0, f32::INFINITY, 1.0], [3e38, 0.0, 3e38]];
         rows.fill(tier, x.as_flattened(), 3);
         let mut out = vec![0.0; 5];
-        matmul_int8(tier, MatMut::new(&mut out, 5, 1), false, &rows, &weights);
+        matmul_int16(tier, MatMut::new(&mut out, 5, 1), false, &rows, &weights);
         assert!(out[0] == 0.0 && out[1] == 0.0, "{}: {out:?}", tier.name());
         assert!(!out[2].is_finite() && !out[3].is_finite() && !out[4].is_nan(), "{}: {out:?}", tier.name());
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use pointsman_classifier::{DIFFICULTY_HEAD, EncoderConfig, Model, TASK_HEAD, TokenBatch, TokenIds};
+use pointsman_classifier::{DIFFICULTY_HEAD, EncoderConfig, Engine, Model, TASK_HEAD, TokenBatch, TokenIds};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -35,6 +35,7 @@ impl Network {
         recipe: &FitRecipe,
         seed: u64,
         device: &Device,
+        engine: Engine,
     ) -> Result<Self, TrainError> {
         let config = backbone.config;
         let mut tensors: HashMap<String, Tensor> = HashMap::new();
@@ -59,8 +60,8 @@ impl Network {
                 parameters.push(Parameter::new(name, var, rate, recipe.weight_decay));
             }
         }
-        let model =
-            Model::new(&config, tasks, layers, &VarBuilder::from_tensors(tensors, DType::F32, device))?;
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+        let model = Model::with_engine(&config, tasks, layers, engine, &vb)?;
         let (recipe, device) = (recipe.clone(), device.clone());
         Ok(Self { model, parameters, frozen, recipe, steps: 0, device })
     }

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, FileHash,
+    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, Engine, FileHash,
     FileHashes, Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
@@ -45,6 +45,8 @@ pub struct Training<'a> {
     pub checkpoints: &'a Path,
     /// Where to compute.
     pub device: &'a Device,
+    /// How to compute: in f32, with products in bfloat16, or with candle's own steps.
+    pub engine: Engine,
 }
 
 /// What came of a run.
@@ -75,7 +77,10 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     if sides[0].rows.is_empty() {
         return Err(TrainError::Data { message: "no row is on the training side of the split".to_owned() });
     }
-    let new = |backbone| Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, training.device);
+    let new = |backbone| {
+        let (device, engine) = (training.device, training.engine);
+        Network::new(backbone, vocabulary.len(), &recipe.fit, recipe.seed, device, engine)
+    };
     let measured = corpus.examples.iter().any(|example| example.difficulty.is_some());
     let served = recipe.fit.frozen.then(|| backbone.as_served(!measured)).transpose()?;
     let start = served.as_ref().map_or(*backbone, |(backbone, _)| backbone);
@@ -120,7 +125,7 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         (Some(items), Some(difficulty)) => {
             let vb = VarBuilder::from_tensors(read_back(&bytes)?, DType::F32, training.device);
             let refit = Refit {
-                encoder: &Encoder::new(&backbone.config, &vb)?,
+                encoder: &Encoder::with_engine(&backbone.config, training.engine, &vb)?,
                 tokenizer: &tokenizer,
                 device: training.device,
                 layers: &difficulty.layers,

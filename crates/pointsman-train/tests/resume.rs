@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use pointsman_classifier::{EncoderConfig, Model, WEIGHTS_FILE};
+use pointsman_classifier::{EncoderConfig, Engine, Model, WEIGHTS_FILE};
 use pointsman_train::corpus::{Corpus, Split};
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Step, Training, train};
@@ -165,6 +165,7 @@ impl Progress for Kill {
 fn run(folder: &Path, recipe: &Recipe, checkpoints: &Path, progress: &mut Kill) -> Vec<u8> {
     let corpus = corpus(folder, recipe);
     let training = Training {
+        engine: Engine::f32(),
         recipe,
         backbone: &backbone(),
         corpus: &corpus,

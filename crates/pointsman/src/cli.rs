@@ -38,7 +38,7 @@ pub(crate) struct Global {
     /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
     #[arg(long, global = true, value_name = "DEVICE", env = "POINTSMAN_DEVICE")]
     pub(crate) device: Option<String>,
-    /// Arithmetic of the classifier: auto, int8, f32, candle, or one with a kind of processor such as int8-avx2 [default:
+    /// Arithmetic of the classifier: auto, int8, bf16, int16, f32, candle, or one with a kind of processor such as int16-avx2 [default:
     /// that of the configuration]
     #[arg(long, global = true, value_name = "ENGINE", env = "POINTSMAN_ENGINE")]
     pub(crate) engine: Option<String>,

@@ -41,7 +41,7 @@ fn card() -> Card {
         recipe: table("seed = 7\n[fit]\nepochs = 3"),
         data: table("rows = 5798"),
         scores: table("[dev]\ntask_accuracy = 0.73"),
-        gates: vec![Gate { flips: 1, ..Gate::perfect(Arithmetic::Int8, 1000) }],
+        gates: vec![Gate { flips: 1, ..Gate::perfect(Arithmetic::Int16, 1000) }],
     }
 }
 

@@ -29,7 +29,7 @@ impl Classifier {
         let text = std::str::from_utf8(&files.card)
             .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
         let card = Card::parse(text)?;
-        let engine = engine.choose(device, &card.gates);
+        let engine = engine.choose(device, &card.encoder, &card.gates);
         if !engine.runs_on(device) {
             return Err(LoadError::Engine { engine });
         }

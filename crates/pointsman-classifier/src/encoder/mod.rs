@@ -7,6 +7,9 @@ mod tests;
 
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::VarBuilder;
+use pointsman_kernels::Tier;
+#[cfg(target_arch = "x86_64")]
+use pointsman_kernels::TileFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
@@ -35,6 +38,20 @@ pub struct EncoderConfig {
     pub layer_norm_eps: f64,
 }
 
+impl EncoderConfig {
+    /// Whether the kernels on tiles can run an encoder of this shape.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn fits_tiles(&self) -> bool {
+        fused::tiles::Layers::fit(self)
+    }
+
+    /// Whether the kernels on tiles can run an encoder of this shape: there are none.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn fits_tiles(&self) -> bool {
+        false
+    }
+}
+
 /// Embeddings and transformer layers, read as the mean over each row's tokens.
 #[derive(Debug, Clone)]
 pub struct Encoder {
@@ -50,7 +67,9 @@ pub struct Encoder {
 #[derive(Debug, Clone)]
 enum Layers {
     Fused(fused::Layers),
-    Int8(fused::int8::Layers),
+    Int16(fused::int16::Layers),
+    #[cfg(target_arch = "x86_64")]
+    Tiles(fused::tiles::Layers),
     Composed(composed::Layers),
 }
 
@@ -62,19 +81,48 @@ impl Layers {
         match engine {
             Engine::Candle => composed::Layers::new(config, vb).map(Self::Composed),
             Engine::F32(tier) => fused::Layers::new(config, tier, vb).map(Self::Fused),
-            Engine::Int8(tier) => fused::int8::Layers::new(config, tier, vb).map(Self::Int8),
+            Engine::Int16(tier) => fused::int16::Layers::new(config, tier, vb).map(Self::Int16),
+            Engine::Int8(tier) => Self::on_tiles(config, tier, true, vb),
+            // What is trained needs a backward pass.
+            Engine::Bf16(tier) if is_trained(config, vb)? => {
+                fused::Layers::new(config, tier, vb).map(Self::Fused)
+            }
+            Engine::Bf16(tier) => Self::on_tiles(config, tier, false, vb),
         }
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn on_tiles(config: &EncoderConfig, tier: Tier, integers: bool, vb: &VarBuilder<'_>) -> Result<Self> {
+        let format = if integers { TileFormat::Int8 } else { TileFormat::Bf16 };
+        match tier.tiles() {
+            Some(unit) => fused::tiles::Layers::new(config, unit, format, vb).map(Self::Tiles),
+            None => bail!("`{}` has no tiles", tier.name()),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn on_tiles(_: &EncoderConfig, tier: Tier, _: bool, _: &VarBuilder<'_>) -> Result<Self> {
+        bail!("`{}` has no tiles", tier.name())
+    }
+
     /// (tokens, hidden), rows of these lengths end to end → the mean over each row's tokens of each wanted layer, 0 for
-    /// what goes in: (rows, hidden) each, in ascending order.
+    /// what goes in: (rows, hidden) each, in ascending order, each a tensor or all side by side in one.
     fn forward(&self, x: &Tensor, lengths: &[usize], wanted: &[usize]) -> Result<Vec<Tensor>> {
         match self {
             Self::Composed(layers) => layers.forward(x, lengths, wanted),
             Self::Fused(layers) => layers.forward(x, lengths, wanted),
-            Self::Int8(layers) => layers.forward(x, lengths, wanted),
+            Self::Int16(layers) => layers.forward(x, lengths, wanted),
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles(layers) => layers.forward(x, lengths, wanted),
         }
     }
+}
+
+/// Whether any of the layers' tensors is a variable.
+fn is_trained(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<bool> {
+    let shape = (config.intermediate, config.hidden);
+    let mut layers = (0..config.layers).map(|i| vb.pp(format!("encoder.layer.{i}.intermediate.dense")));
+    layers.try_fold(false, |trained, vb| Ok(trained || vb.get(shape, "weight")?.track_op()))
 }
 
 impl Encoder {

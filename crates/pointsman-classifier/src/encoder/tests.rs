@@ -5,7 +5,8 @@ use candle_nn::{VarBuilder, VarMap};
 use pointsman_kernels::Tier;
 use proptest::prelude::*;
 
-use super::{EncoderConfig, composed, fused};
+use super::{EncoderConfig, Layers, composed, fused};
+use crate::engine::{Arithmetic, Engine};
 
 /// Widths that fill no panel or tile of the kernels.
 const CONFIG: EncoderConfig = EncoderConfig {
@@ -40,9 +41,9 @@ fn close(a: &Tensor, b: &Tensor, what: &str) {
     assert!(worst < 3e-5 * scale, "{what}: off by {worst} of {scale}");
 }
 
-/// How far int8 may be from f32 with weights that int8 holds exactly: activations are rounded to 1/32767 of their row's
+/// How far int16 may be from f32 with weights that it holds exactly: activations are rounded to 1/32767 of their row's
 /// largest, and outputs are about 1.
-const INT8_TOLERANCE: f32 = 5e-4;
+const INT16_TOLERANCE: f32 = 5e-4;
 
 /// The last layer.
 const LAST: &[usize] = &[CONFIG.layers];
@@ -110,16 +111,16 @@ fn stored(weights: &Tensor) -> Tensor {
 }
 
 #[test]
-fn int8_and_composed_layers_agree_on_stored_weights() {
+fn int16_and_composed_layers_agree_on_stored_weights() {
     let vb = constants_of(&weights());
-    let int8 = fused::int8::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int8");
+    let int16 = fused::int16::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int16");
     let composed = composed::Layers::new(&CONFIG, &vb).expect("composed");
     for lengths in [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5], &[512], &[97, 1, 33]] {
         let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 77);
         for wanted in [LAST, &[0, 1, 2], &[1]] {
-            let of_int8 = joined(int8.forward(&x, lengths, wanted));
+            let of_int16 = joined(int16.forward(&x, lengths, wanted));
             let of_composed = joined(composed.forward(&x, lengths, wanted));
-            within(INT8_TOLERANCE, &of_int8, &of_composed, &format!("{lengths:?} {wanted:?}"));
+            within(INT16_TOLERANCE, &of_int16, &of_composed, &format!("{lengths:?} {wanted:?}"));
         }
     }
 }
@@ -179,17 +180,96 @@ proptest! {
             let f32 = fused::Layers::new(&config, tier, &vb).expect("f32");
             let f32 = joined(f32.forward(&x, &lengths, &[0, 1, 2]));
             close(&f32, &expected, &format!("f32 of {lengths:?} on {}", tier.name()));
-            let int8 = fused::int8::Layers::new(&config, tier, &vb).expect("int8");
-            let int8 = joined(int8.forward(&x, &lengths, &[0, 1, 2]));
-            within(INT8_TOLERANCE, &int8, &expected, &format!("int8 of {lengths:?} on {}", tier.name()));
+            let int16 = fused::int16::Layers::new(&config, tier, &vb).expect("int16");
+            let int16 = joined(int16.forward(&x, &lengths, &[0, 1, 2]));
+            within(INT16_TOLERANCE, &int16, &expected, &format!("int16 of {lengths:?} on {}", tier.name()));
         }
+    }
+}
+
+/// A shape that tiles take.
+const TILED: EncoderConfig = EncoderConfig { hidden: 64, heads: 2, intermediate: 128, ..CONFIG };
+
+/// Engines on tiles, with how far they may be from f32: 8 bits of mantissa, or of range; outputs are about 1.
+fn on_tiles() -> Vec<(Engine, f32)> {
+    let of = |engine: Engine| match engine.arithmetic() {
+        Arithmetic::Bf16 => Some((engine, 3e-2)),
+        Arithmetic::Int8 => Some((engine, 6e-2)),
+        _ => None,
+    };
+    let engines: Vec<_> = Engine::available().into_iter().filter_map(of).collect();
+    if engines.is_empty() {
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this processor has no engine on tiles");
+    }
+    engines
+}
+
+#[test]
+fn layers_on_tiles_and_composed_layers_agree() {
+    let vb = constants_of(&weights_of(&TILED));
+    let composed = composed::Layers::new(&TILED, &vb).expect("composed");
+    for (engine, tolerance) in on_tiles() {
+        let layers = Layers::new(&TILED, engine, &vb).expect("tiles");
+        for lengths in [&[1][..], &[7], &[1, 3, 9], &[17, 17], &[200, 5], &[512], &[97, 1, 33], &[300, 400]] {
+            let x = numbers(&[lengths.iter().sum(), TILED.hidden], 77);
+            for wanted in [&[2][..], &[0, 1, 2], &[1]] {
+                let expected = joined(composed.forward(&x, lengths, wanted));
+                for threads in [1, 2, 3] {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
+                    let got = joined(pool.install(|| layers.forward(&x, lengths, wanted)));
+                    let what = format!("{engine} on {threads} threads: {lengths:?} {wanted:?}");
+                    within(tolerance, &got, &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tiles_can_be_trained_with_in_bfloat16() {
+    let map = weights_of(&TILED);
+    let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+    let lengths = [40, 9];
+    let x = numbers(&[49, TILED.hidden], 3);
+    let gradients = |engine| {
+        let pooled = Layers::new(&TILED, engine, &vb).and_then(|layers| layers.forward(&x, &lengths, &[2]));
+        let factors = numbers(&[2, TILED.hidden], 5);
+        (joined(pooled) * factors).and_then(|y| y.sum_all()?.backward()).expect("gradients")
+    };
+    let expected = gradients(Engine::f32());
+    for (engine, _) in on_tiles().into_iter().filter(|(engine, _)| engine.arithmetic() == Arithmetic::Bf16) {
+        let got = gradients(engine);
+        for (name, var) in map.data().lock().expect("lock").iter() {
+            let [got, expected] =
+                [&got, &expected].map(|all| flat(all.get(var).unwrap_or_else(|| panic!("{name}: none"))));
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            let cosine = dot(&got, &expected) / (dot(&got, &got) * dot(&expected, &expected)).sqrt();
+            // Keys' biases have no gradient but rounding.
+            assert!(cosine > 0.995 || name.ends_with("key.bias"), "{engine}, {name}: cosine {cosine}");
+        }
+    }
+    let integers = on_tiles().into_iter().map(|(engine, _)| engine);
+    for engine in integers.filter(|engine| engine.arithmetic() == Arithmetic::Int8) {
+        let error = Layers::new(&TILED, engine, &vb).expect_err("variables").to_string();
+        assert!(error.contains("cannot be trained"), "{error}");
+    }
+}
+
+#[test]
+fn shapes_that_tiles_do_not_take_are_refused() {
+    let vb = constants_of(&weights());
+    for (engine, _) in on_tiles() {
+        assert!(engine.fits(&TILED) && !engine.fits(&CONFIG));
+        let error = Layers::new(&CONFIG, engine, &vb).expect_err("its shape").to_string();
+        assert!(error.contains("multiples of 64"), "{error}");
     }
 }
 
 #[test]
 fn in_a_steady_state_no_buffers_are_made() {
     let vb = constants_of(&weights());
-    let layers = fused::int8::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int8");
+    let layers = fused::int16::Layers::new(&CONFIG, Tier::detect(), &vb).expect("int16");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("pool");
     let forward = |lengths: &[usize]| {
         let x = numbers(&[lengths.iter().sum(), CONFIG.hidden], 7);

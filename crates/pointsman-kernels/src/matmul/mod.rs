@@ -5,14 +5,14 @@
 //! sweep over it, and the sums of a `ROWS` × `PANEL` tile stay in registers. Each output element is summed in the same
 //! order wherever its tile lies, so a row's result does not depend on the rows beside it.
 
-mod int8;
+mod int16;
 mod operand;
 mod packed;
 #[cfg(test)]
 mod tests;
 mod tile;
 
-pub use int8::{QuantizedRows, QuantizedWeights, matmul_int8};
+pub use int16::{QuantizedRows, QuantizedWeights, matmul_int16};
 pub use operand::{Mat, MatMut};
 pub use packed::Packed;
 
@@ -31,11 +31,16 @@ const DEPTH: usize = 384;
 /// Rows of the left operand that are visited panel by panel: with [`DEPTH`], 144 KiB of a second-level cache.
 const LEFT_BLOCK: usize = 16 * ROWS;
 
-/// `out = left · right`, or `out += left · right` when `accumulate`.
+/// `out = left · right`, or `out += left · right` when `accumulate`. An operand that was packed for tiles is multiplied on them,
+/// in bfloat16.
 ///
 /// # Panics
 /// If the shapes do not chain.
 pub fn matmul(tier: Tier, out: MatMut<'_>, accumulate: bool, left: Mat<'_>, right: &Packed) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(tiled) = right.tiled() {
+        return tiled.multiply(out, accumulate, left);
+    }
     multiply(tier, Product { out, accumulate, left, right });
 }
 
@@ -50,7 +55,7 @@ struct Product<'a> {
 dispatch_by_level! {
     fn multiply(product: Product<'_>) = multiply_body {
         Avx2 | AvxVnni ("avx2,fma") => Avx2,
-        Avx512 | Avx512Vnni ("avx2,fma,avx512f") => Avx512,
+        Avx512 | Avx512Vnni | Amx ("avx2,fma,avx512f") => Avx512,
         _ => Portable,
     }
 }

@@ -46,6 +46,12 @@ impl<'a> Mat<'a> {
         }
     }
 
+    /// Rows and columns.
+    #[must_use]
+    pub fn shape(self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
     /// One element.
     ///
     /// # Panics
@@ -59,6 +65,14 @@ impl<'a> Mat<'a> {
             self.columns
         );
         self.data[row * self.row_stride + column * self.column_stride]
+    }
+
+    /// Its rows as slices, if the values of a row are adjacent in memory.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn contiguous_rows(self) -> Option<impl Fn(usize) -> &'a [f32]> {
+        let Self { data, columns, row_stride, column_stride, .. } = self;
+        (column_stride == 1).then_some(move |row: usize| &data[row * row_stride..][..columns])
     }
 
     /// Some of its rows.
@@ -80,6 +94,21 @@ pub struct MatMut<'a> {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl MatMut<'_> {
+    /// Rows and columns.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    /// At most 32 values of a row, from a column on.
+    #[inline]
+    pub(crate) fn row_from(&mut self, row: usize, column: usize) -> &mut [f32] {
+        let width = (self.columns - column).min(32);
+        &mut self.data[row * self.row_stride + column..][..width]
+    }
 }
 
 impl<'a> MatMut<'a> {
@@ -107,7 +136,7 @@ impl<'a> MatMut<'a> {
 
 impl MatMut<'_> {
     /// Sets every element.
-    pub(super) fn fill(&mut self, value: f32) {
+    pub(crate) fn fill(&mut self, value: f32) {
         for row in self.data.chunks_mut(self.row_stride.max(1)) {
             row[..self.columns].fill(value);
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::tile::LeftRows;
 use super::{Mat, PANEL, ROWS};
+use crate::Tier;
 
 /// Panels that are filled together from the rows of a row-major operand, to read whole stretches of memory.
 const GROUP: usize = 8;
@@ -17,6 +18,9 @@ pub struct Packed {
     values: Vec<f32>,
     rows: usize,
     columns: usize,
+    /// The operand as tiles, and not as panels, when it was packed for a tier that has them.
+    #[cfg(target_arch = "x86_64")]
+    tiled: Option<crate::tiles::TiledOperand>,
 }
 
 impl Packed {
@@ -28,8 +32,45 @@ impl Packed {
         packed
     }
 
+    /// Packs `right` for products on `tier`.
+    #[must_use]
+    pub fn on(tier: Tier, right: Mat<'_>) -> Self {
+        let mut packed = Self::default();
+        packed.pack_on(tier, right);
+        packed
+    }
+
+    /// Packs `right` in the place of what was there, for products on `tier`. Those of a tier with tiles round both operands to
+    /// bfloat16 and sum in `f32`; those of others are in `f32`, as after [`Self::pack`].
+    pub fn pack_on(&mut self, tier: Tier, right: Mat<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(unit) = tier.tiles() {
+            self.pack_tiles(unit, right);
+            return;
+        }
+        let _ = tier;
+        self.pack(right);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn pack_tiles(&mut self, unit: crate::TileUnit, right: Mat<'_>) {
+        let tiled = self.tiled.get_or_insert_with(|| crate::tiles::TiledOperand::new(unit));
+        tiled.pack(right);
+        (self.rows, self.columns) = right.shape();
+    }
+
+    /// The operand as tiles, if it is.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn tiled(&self) -> Option<&crate::tiles::TiledOperand> {
+        self.tiled.as_ref()
+    }
+
     /// Packs `right` in the place of what was there.
     pub fn pack(&mut self, right: Mat<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.tiled = None;
+        }
         (self.rows, self.columns) = (right.rows, right.columns);
         self.values.resize(right.rows * right.columns.next_multiple_of(PANEL), 0.0);
         if self.values.is_empty() {
@@ -51,6 +92,13 @@ impl Packed {
     /// The transpose, packed likewise.
     #[must_use]
     pub fn transposed(&self) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tiled) = &self.tiled {
+            let values = tiled.values();
+            let mut packed = Self::default();
+            packed.pack_tiles(tiled.unit(), Mat::new(&values, self.rows, self.columns).transposed());
+            return packed;
+        }
         let mut plain = vec![0.0; self.rows * self.columns];
         for (at, panel) in self.panels(0..self.rows).enumerate() {
             let first = at * PANEL;

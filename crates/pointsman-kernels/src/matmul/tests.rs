@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use super::{Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, matmul, matmul_int8};
+use super::{Mat, MatMut, Packed, QuantizedRows, QuantizedWeights, matmul, matmul_int16};
 use crate::Tier;
 
 /// Rows, columns and depth: alone, odd, one more or less than tiles, panels, groups and blocks.
@@ -75,7 +75,7 @@ fn every_tier_gives_what_the_portable_one_does() {
 }
 
 #[test]
-fn every_tier_gives_what_the_portable_one_does_in_int8() {
+fn every_tier_gives_what_the_portable_one_does_in_int16() {
     for (m, n, k) in shapes() {
         let (left, right) = (noise(m * k, 1), noise(k * n, 2));
         let weights = QuantizedWeights::new(Mat::new(&right, n, k));
@@ -83,7 +83,7 @@ fn every_tier_gives_what_the_portable_one_does_in_int8() {
             let mut rows = QuantizedRows::default();
             rows.fill(tier, &left, k);
             let mut out = noise(m * n, 3);
-            matmul_int8(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
+            matmul_int16(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
             out
         };
         for accumulate in [false, true] {
@@ -102,14 +102,14 @@ fn every_tier_gives_what_the_portable_one_does_in_int8() {
 }
 
 #[test]
-fn int8_sums_hold_the_largest_values() {
+fn int16_sums_hold_the_largest_values() {
     let (m, n, k) = (2, 3, 256);
     let weights = QuantizedWeights::new(Mat::new(&vec![-1.0; n * k], n, k));
     for tier in Tier::available() {
         let mut rows = QuantizedRows::default();
         rows.fill(tier, &vec![1.0; m * k], k);
         let mut out = vec![0.0; m * n];
-        matmul_int8(tier, MatMut::new(&mut out, m, n), false, &rows, &weights);
+        matmul_int16(tier, MatMut::new(&mut out, m, n), false, &rows, &weights);
         assert!(out.iter().all(|sum| (sum + 256.0).abs() < 1e-3), "{}: {out:?}", tier.name());
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use pointsman_classifier::{DeviceChoice, ModelSource};
+use pointsman_classifier::{DeviceChoice, Engine, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
 use pointsman_train::difficulty::DifficultyItems;
 use pointsman_train::recipe::Recipe;
@@ -44,14 +44,21 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
     let items = recipe.difficulty.as_ref().map(|recipe| DifficultyItems::read(recipe, args.data.as_deref()));
     let items = items.transpose()?;
+    let device = model::device(global, DeviceChoice::Cpu)?.open()?;
+    let engine = match global.engine.as_deref() {
+        None | Some("auto") if device.is_cpu() => Engine::f32(),
+        None | Some("auto") => Engine::Candle,
+        Some(name) => name.parse().context("--engine")?,
+    };
     let training = Training {
+        engine,
         difficulty: items.as_ref(),
         recipe: &recipe,
         backbone: &backbone,
         corpus: &corpus,
         out: &args.out,
         checkpoints: &checkpoints,
-        device: &model::device(global, DeviceChoice::Cpu)?.open()?,
+        device: &device,
     };
     let mut progress = Bar::new(&recipe, count(Split::Train));
     let trained = train(&training, &mut progress)?;

@@ -202,9 +202,7 @@ impl Backward<'_> {
         let inputs =
             [(x, hidden), (&tape.context, hidden), (&middle.normed, hidden), (&middle.active, intermediate)];
         let packed = inputs.into_par_iter().map(|(values, columns)| {
-            let mut packed = self.buffers.packed();
-            packed.pack(Mat::new(values, tokens, columns));
-            packed
+            self.buffers.packed(self.dimensions.tier, Mat::new(values, tokens, columns))
         });
         let packed: Vec<_> = packed.collect();
         let [x, context, normed, active] = [0, 1, 2, 3].map(|i| &*packed[i]);

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pointsman_kernels::{Packed, QuantizedRows};
+use pointsman_kernels::{Mat, Packed, QuantizedRows, Tier};
 
 use super::attention::Scratch;
 
@@ -38,9 +38,11 @@ impl Buffers {
         Buffer { values, len, home: Arc::clone(self) }
     }
 
-    /// An operand to be packed.
-    pub(super) fn packed(&self) -> Lent<Packed> {
-        self.packed.lend()
+    /// An operand packed for the products of `tier`.
+    pub(super) fn packed(&self, tier: Tier, right: Mat<'_>) -> Lent<Packed> {
+        let mut packed = self.packed.lend();
+        packed.pack_on(tier, right);
+        packed
     }
 
     /// Activations to be quantised.
@@ -100,7 +102,7 @@ pub(super) struct Pool<T> {
 }
 
 impl<T: Default> Pool<T> {
-    fn lend(self: &Arc<Self>) -> Lent<T> {
+    pub(super) fn lend(self: &Arc<Self>) -> Lent<T> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let item = free.unwrap_or_else(|| {
             self.made.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The layers on the CPU in f32: each one operation over the kernels with a backward pass of its own.
+//! The layers on the CPU in f32, or with products in bfloat16 where there are tiles: each one operation over the kernels with a backward pass of its own.
 //!
 //! Tokens stay packed, so that no work is spent on padding. Between candle's tensors, which are a layer's input and output,
 //! everything lives in [`Buffers`] that are used again: fresh pages cost as much as a tenth of the arithmetic.
@@ -7,8 +7,12 @@ mod attention;
 mod backward;
 mod buffers;
 mod forward;
-pub(super) mod int8;
+pub(super) mod int16;
+#[cfg(target_arch = "x86_64")]
+mod smoothing;
 mod sums;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod tiles;
 mod weights;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +78,7 @@ impl Layer {
         vb: &VarBuilder<'_>,
         buffers: &Arc<Buffers>,
     ) -> Result<Self> {
-        let weights = Weights::load(config, vb)?;
+        let weights = Weights::load(config, dimensions.tier, vb)?;
         Ok(Self { variables: weights.variables(), weights, dimensions, buffers: Arc::clone(buffers) })
     }
 
@@ -120,7 +124,7 @@ impl CustomOp2 for Step {
     ) -> Result<(CpuStorage, Shape)> {
         let x = of(x, layout)?;
         let Layer { weights, variables, dimensions, buffers } = &*self.layer;
-        let operands = weights.operands(buffers)?;
+        let operands = weights.operands(dimensions.tier, buffers)?;
         let forward =
             Forward { dimensions: *dimensions, operands: &operands, lengths: &self.lengths, buffers };
         let mut y = vec![0.0; x.len()];
@@ -140,7 +144,7 @@ impl CustomOp2 for Step {
             bail!("the gradient of a transformer layer can be taken once; run the forward pass again")
         };
         let Layer { weights, dimensions, buffers, .. } = &*self.layer;
-        let operands = weights.backward_operands(buffers)?;
+        let operands = weights.backward_operands(dimensions.tier, buffers)?;
         let backward =
             Backward { dimensions: *dimensions, operands: &operands, lengths: &self.lengths, buffers };
         let mut dx = self.input_is_tracked.then(|| vec![0.0; x.elem_count()]);

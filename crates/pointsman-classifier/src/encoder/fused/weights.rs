@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use pointsman_kernels::{Mat, Packed};
+use pointsman_kernels::{Mat, Packed, Tier};
 use rayon::prelude::*;
 
 use super::buffers::{Buffers, Lent};
@@ -56,6 +56,7 @@ pub(super) type Matrix = Weight<Packed>;
 pub(super) enum Operand<'a> {
     Ready(&'a Packed),
     Made(Lent<Packed>),
+    Turned(Packed),
 }
 
 impl Deref for Operand<'_> {
@@ -65,50 +66,38 @@ impl Deref for Operand<'_> {
         match self {
             Self::Ready(packed) => packed,
             Self::Made(packed) => packed,
+            Self::Turned(packed) => packed,
         }
     }
 }
 
 impl Matrix {
-    fn load(outputs: usize, inputs: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+    fn load(outputs: usize, inputs: usize, tier: Tier, vb: &VarBuilder<'_>) -> Result<Self> {
         Self::new(vb.get((outputs, inputs), "weight")?, |tensor| {
-            with(tensor, |values| Ok(Packed::new(Mat::new(values, outputs, inputs).transposed())))
+            with(tensor, |values| Ok(Packed::on(tier, Mat::new(values, outputs, inputs).transposed())))
         })
     }
 
     /// The right operand of `x · weightᵀ`.
-    fn of_output(&self, buffers: &Arc<Buffers>) -> Result<Operand<'_>> {
+    fn of_output(&self, tier: Tier, buffers: &Arc<Buffers>) -> Result<Operand<'_>> {
         match self {
             Self::Fixed(packed) => Ok(Operand::Ready(packed)),
-            Self::Variable(tensor) => pack(tensor, buffers, |weight| weight.transposed()),
+            Self::Variable(tensor) => pack(tensor, |weight| buffers.packed(tier, weight.transposed())),
         }
     }
 
     /// The right operand of `dy · weight`.
-    fn of_input_gradient(&self, buffers: &Arc<Buffers>) -> Result<Operand<'_>> {
+    fn of_input_gradient(&self, tier: Tier, buffers: &Arc<Buffers>) -> Result<Operand<'_>> {
         match self {
-            Self::Fixed(packed) => {
-                let mut made = buffers.packed();
-                *made = packed.transposed();
-                Ok(Operand::Made(made))
-            }
-            Self::Variable(tensor) => pack(tensor, buffers, |weight| weight),
+            Self::Fixed(packed) => Ok(Operand::Turned(packed.transposed())),
+            Self::Variable(tensor) => pack(tensor, |weight| buffers.packed(tier, weight)),
         }
     }
 }
 
-fn pack<'a>(
-    tensor: &Tensor,
-    buffers: &Arc<Buffers>,
-    turn: impl for<'m> FnOnce(Mat<'m>) -> Mat<'m>,
-) -> Result<Operand<'a>> {
+fn pack<'a>(tensor: &Tensor, pack: impl for<'m> FnOnce(Mat<'m>) -> Lent<Packed>) -> Result<Operand<'a>> {
     let (outputs, inputs) = tensor.dims2()?;
-    let mut packed = buffers.packed();
-    with(tensor, |values| {
-        packed.pack(turn(Mat::new(values, outputs, inputs)));
-        Ok(())
-    })?;
-    Ok(Operand::Made(packed))
+    with(tensor, |values| Ok(Operand::Made(pack(Mat::new(values, outputs, inputs)))))
 }
 
 /// One for each of a layer's matrix products.
@@ -157,6 +146,13 @@ impl Norm<Vector> {
     }
 }
 
+impl Norm<Vec<f32>> {
+    /// Weights that stay as they are.
+    pub(super) fn constant(hidden: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        Ok(Self { weight: vb.get(hidden, "weight")?.to_vec1()?, bias: vb.get(hidden, "bias")?.to_vec1()? })
+    }
+}
+
 /// What a layer has of everything that it learns: weights, or their gradients.
 #[derive(Debug)]
 pub(super) struct Parameters<M, V> {
@@ -180,7 +176,7 @@ impl<V> Parameters<V, V> {
 pub(super) type Weights = Parameters<Matrix, Vector>;
 
 impl Weights {
-    pub(super) fn load(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    pub(super) fn load(config: &EncoderConfig, tier: Tier, vb: &VarBuilder<'_>) -> Result<Self> {
         let EncoderConfig { hidden, intermediate, .. } = *config;
         let shapes = [
             ("attention.self.query", hidden, hidden),
@@ -193,7 +189,7 @@ impl Weights {
         let (mut matrices, mut biases) = (Vec::new(), Vec::new());
         for (name, outputs, inputs) in shapes {
             let vb = vb.pp(name);
-            matrices.push(Matrix::load(outputs, inputs, &vb)?);
+            matrices.push(Matrix::load(outputs, inputs, tier, &vb)?);
             biases.push(Vector::load(outputs, "bias", &vb)?);
         }
         Ok(Self {
@@ -214,13 +210,13 @@ impl Weights {
     }
 
     /// Operands of the forward pass.
-    pub(super) fn operands(&self, buffers: &Arc<Buffers>) -> Result<Operands<'_>> {
-        self.with_operands(|matrix| matrix.of_output(buffers))
+    pub(super) fn operands(&self, tier: Tier, buffers: &Arc<Buffers>) -> Result<Operands<'_>> {
+        self.with_operands(|matrix| matrix.of_output(tier, buffers))
     }
 
     /// Operands of the backward pass.
-    pub(super) fn backward_operands(&self, buffers: &Arc<Buffers>) -> Result<Operands<'_>> {
-        self.with_operands(|matrix| matrix.of_input_gradient(buffers))
+    pub(super) fn backward_operands(&self, tier: Tier, buffers: &Arc<Buffers>) -> Result<Operands<'_>> {
+        self.with_operands(|matrix| matrix.of_input_gradient(tier, buffers))
     }
 
     fn with_operands<'a>(

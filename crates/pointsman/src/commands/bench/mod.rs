@@ -76,7 +76,7 @@ fn engines(args: &BenchArgs, choice: EngineChoice) -> Result<Vec<Engine>> {
     }
     Ok(match choice {
         EngineChoice::Named(engine) => vec![engine],
-        EngineChoice::Auto => Arithmetic::ALL.into_iter().map(Engine::best).collect(),
+        EngineChoice::Auto => Arithmetic::ALL.into_iter().filter_map(Engine::best).collect(),
     })
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let candle = EngineChoice::Named(Engine::Candle);
         assert_eq!(engines(&args(&[]), candle).expect("engines"), [Engine::Candle]);
         assert_eq!(engines(&args(&["candle"]), EngineChoice::Auto).expect("engines"), [Engine::Candle]);
-        assert_eq!(engines(&args(&[]), EngineChoice::Auto).expect("engines").len(), 3);
+        assert_eq!(engines(&args(&[]), EngineChoice::Auto).expect("engines").last(), Some(&Engine::Candle));
         assert!(engines(&args(&["avx9"]), EngineChoice::Auto).is_err());
     }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use pointsman_classifier::{
-    Arithmetic, CARD_FILE, Card, Classifier, Embedded, Engine, EngineChoice, Gate, ModelSource,
+    CARD_FILE, Card, Classifier, Embedded, EncoderConfig, Engine, EngineChoice, Gate, ModelSource,
 };
 use pointsman_domain::Prompt;
 use pointsman_eval::dataset::Item;
@@ -34,13 +34,13 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
     let folder = args.write_card.then(|| folder_of(&source)).transpose()?;
     let items = read(args)?;
     let prompts: Vec<Prompt> = items.iter().map(|item| item.prompt.clone()).collect();
-    let engines = compared(args, model::engine(global, &config)?);
+    let reference = load(global, &config, Engine::f32())?;
+    let card = reference.card();
+    let engines = compared(args, model::engine(global, &config)?, &card.encoder);
     let bar = terminal::progress(Some((prompts.len() * (engines.len() + 1)) as u64), "prompts");
     bar.set_message("comparing");
 
-    let reference = load(global, &config, Engine::best(Arithmetic::F32))?;
     let (run, answers) = embed(&reference, &prompts, &bar)?;
-    let card = reference.card();
     let hidden = card.encoder.hidden;
     let mut report = Report {
         dataset: dataset_name(&args.input, args.split.as_deref()),
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
     }
     bar.finish_and_clear();
     let gates = merged(&card.gates, &report.gates());
-    report.default = EngineChoice::Auto.choose(reference.device(), &gates).to_string();
+    report.default = EngineChoice::Auto.choose(reference.device(), &card.encoder, &gates).to_string();
     if let Some(folder) = &args.report {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{}: the folder cannot be made", folder.display()))?;
@@ -77,15 +77,14 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
 }
 
 /// The engines to hold against f32: the one that was named, else the best of each other arithmetic, or all.
-fn compared(args: &EvalEnginesArgs, choice: EngineChoice) -> Vec<Engine> {
-    let reference = Engine::best(Arithmetic::F32);
+fn compared(args: &EvalEnginesArgs, choice: EngineChoice, encoder: &EncoderConfig) -> Vec<Engine> {
+    let reference = Engine::f32();
     match choice {
         EngineChoice::Named(engine) => vec![engine],
         EngineChoice::Auto => Engine::available()
             .into_iter()
-            .filter(|engine| {
-                *engine != reference && (args.all || *engine == Engine::best(engine.arithmetic()))
-            })
+            .filter(|engine| *engine != reference && engine.fits(encoder))
+            .filter(|engine| args.all || Some(*engine) == Engine::best(engine.arithmetic()))
             .collect(),
     }
 }
@@ -151,9 +150,9 @@ mod tests {
     #[test]
     fn new_gates_take_the_place_of_old_ones() {
         let gate = Gate::perfect;
-        let old = [gate(Arithmetic::Int8, 1), gate(Arithmetic::Candle, 1)];
-        let new = [gate(Arithmetic::Int8, 2)];
-        assert_eq!(merged(&old, &new), [gate(Arithmetic::Int8, 2), gate(Arithmetic::Candle, 1)]);
+        let old = [gate(Arithmetic::Int16, 1), gate(Arithmetic::Candle, 1)];
+        let new = [gate(Arithmetic::Int16, 2)];
+        assert_eq!(merged(&old, &new), [gate(Arithmetic::Int16, 2), gate(Arithmetic::Candle, 1)]);
         assert_eq!(merged(&[], &new), new);
     }
 

@@ -56,7 +56,8 @@ impl Report {
             let gates = self.engines.iter().map(|engine| engine.gate);
             gates.filter(|gate| gate.arithmetic == arithmetic).reduce(Gate::worse)
         };
-        [Arithmetic::Int8, Arithmetic::Candle].into_iter().filter_map(of).collect()
+        let all = Arithmetic::ALL.into_iter();
+        all.filter(|arithmetic| *arithmetic != Arithmetic::F32).filter_map(of).collect()
     }
 }
 
@@ -117,8 +118,8 @@ mod tests {
             classifier: "tiny 1".to_owned(),
             reference: Run { engine: "f32-portable".to_owned(), seconds: 0.5 },
             engines: vec![
-                compared("int8-avx2", Arithmetic::Int8, 0),
-                compared("int8-portable", Arithmetic::Int8, 2),
+                compared("int16-avx2", Arithmetic::Int16, 0),
+                compared("int16-portable", Arithmetic::Int16, 2),
                 compared("candle", Arithmetic::Candle, 0),
             ],
             default: "f32-portable".to_owned(),
@@ -131,8 +132,8 @@ mod tests {
         insta::assert_snapshot!(report(), @r"
         tiny 1 on dev.jsonl
         f32-portable             0.50 s  the reference
-        int8-avx2                0.25 s  passes: cosine 1.000000 (lowest 1.000000), 0 of 100 tasks differ (0.00 %), difficulty off by 0.00000 (at most 0.00000)
-        int8-portable            0.25 s  FAILS: cosine 1.000000 (lowest 1.000000), 2 of 100 tasks differ (2.00 %), difficulty off by 0.00000 (at most 0.00000)
+        int16-avx2               0.25 s  passes: cosine 1.000000 (lowest 1.000000), 0 of 100 tasks differ (0.00 %), difficulty off by 0.00000 (at most 0.00000)
+        int16-portable           0.25 s  FAILS: cosine 1.000000 (lowest 1.000000), 2 of 100 tasks differ (2.00 %), difficulty off by 0.00000 (at most 0.00000)
         candle                   0.25 s  passes: cosine 1.000000 (lowest 1.000000), 0 of 100 tasks differ (0.00 %), difficulty off by 0.00000 (at most 0.00000)
         asked for: cosine 0.998, at most 0.5 % of tasks differ, difficulty off by 0.01; the default is f32-portable
         ");
@@ -142,6 +143,6 @@ mod tests {
     fn the_card_gets_the_worst_of_an_arithmetic() {
         let gates = report().gates();
         assert_eq!(gates.iter().map(|gate| gate.flips).collect::<Vec<_>>(), [2, 0]);
-        assert_eq!(gates[0].arithmetic, Arithmetic::Int8);
+        assert_eq!(gates[0].arithmetic, Arithmetic::Int16);
     }
 }

@@ -37,7 +37,7 @@ const DEPTH: usize = 3;
 ///
 /// # Panics
 /// If the shapes do not chain.
-pub fn matmul_int8(
+pub fn matmul_int16(
     tier: Tier,
     out: MatMut<'_>,
     accumulate: bool,
@@ -47,7 +47,7 @@ pub fn matmul_int8(
     multiply(tier, Product { out, accumulate, left, right });
 }
 
-/// What [`matmul_int8`] is asked for.
+/// What [`matmul_int16`] is asked for.
 struct Product<'a> {
     out: MatMut<'a>,
     accumulate: bool,
@@ -60,7 +60,7 @@ dispatch_by_level! {
         Avx2 ("avx2,fma") => Avx2,
         AvxVnni ("avx2,fma,avxvnni") => AvxVnni,
         Avx512 ("avx2,fma,avx512f,avx512bw") => Avx512,
-        Avx512Vnni ("avx2,fma,avx512f,avx512bw,avx512vnni") => Avx512Vnni,
+        Avx512Vnni | Amx ("avx2,fma,avx512f,avx512bw,avx512vnni") => Avx512Vnni,
         _ => Portable,
     }
 }

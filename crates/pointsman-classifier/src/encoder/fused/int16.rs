@@ -1,4 +1,4 @@
-//! The layers with 8-bit weights, for use alone: those between two that are read are one operation without a
+//! The layers with 8-bit weights and 16-bit activations, for use alone: those between two that are read are one operation without a
 //! backward pass.
 
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
 use pointsman_kernels::{
-    Mat, MatMut, QuantizedRows, QuantizedWeights, Tier, add_bias, bias_gelu, layer_norm, matmul_int8,
+    Mat, MatMut, QuantizedRows, QuantizedWeights, Tier, add_bias, bias_gelu, layer_norm, matmul_int16,
 };
 use rayon::prelude::*;
 
@@ -104,7 +104,7 @@ impl Dense {
     /// `out += x · weightsᵀ + bias`.
     fn add_to(&self, tier: Tier, x: &QuantizedRows, out: &mut [f32]) {
         add_bias(tier, out, &self.bias);
-        matmul_int8(tier, self.shape(x, out), true, x, &self.weights);
+        matmul_int16(tier, self.shape(x, out), true, x, &self.weights);
     }
 
     fn shape<'a>(&self, x: &QuantizedRows, out: &'a mut [f32]) -> MatMut<'a> {
@@ -115,13 +115,7 @@ impl Dense {
 impl Layer {
     fn load(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
         let EncoderConfig { hidden, intermediate, .. } = *config;
-        let norm = |name: &str| {
-            let vb = vb.pp(name);
-            Ok::<_, candle_core::Error>(Norm {
-                weight: vb.get(hidden, "weight")?.to_vec1()?,
-                bias: vb.get(hidden, "bias")?.to_vec1()?,
-            })
-        };
+        let norm = |name: &str| Norm::constant(hidden, &vb.pp(name));
         Ok(Self {
             projection: Dense::load(hidden, hidden, &["query", "key", "value"], &vb.pp("attention.self"))?,
             output: Dense::load(hidden, hidden, &["dense"], &vb.pp("attention.output"))?,
@@ -142,7 +136,7 @@ struct Step {
 
 impl CustomOp1 for Step {
     fn name(&self) -> &'static str {
-        "transformer-int8"
+        "transformer-int16"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -222,7 +216,7 @@ impl Pass<'_> {
         normalise(x, attention_norm, normed);
 
         rows.fill(tier, normed, hidden);
-        matmul_int8(tier, up.shape(rows, inner), false, rows, &up.weights);
+        matmul_int16(tier, up.shape(rows, inner), false, rows, &up.weights);
         bias_gelu(tier, inner, &up.bias, active);
 
         rows.fill(tier, active, intermediate);
