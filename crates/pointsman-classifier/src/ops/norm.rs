@@ -72,9 +72,13 @@ impl CustomOp3 for Fused {
         let (x, weight, bias) = (of(x, x_layout)?, of(weight, weight_layout)?, of(bias, bias_layout)?);
         let mut y = vec![0.0; x.len()];
         let block = BLOCK * weight.len();
-        y.par_chunks_mut(block)
-            .zip(x.par_chunks(block))
-            .for_each(|(y, x)| layer_norm(Tier::detect(), x, weight, bias, self.epsilon, y));
+        let norm = |x: &[f32], y: &mut [f32]| layer_norm(Tier::detect(), x, weight, bias, self.epsilon, y);
+        if x.len() <= block {
+            // A single block is done before another thread would have woken up.
+            norm(x, &mut y);
+        } else {
+            y.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(y, x)| norm(x, y));
+        }
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
