@@ -31,6 +31,21 @@ deny:
 unused:
     cargo shear
 
+# Whether the program still compiles with Metal; needs `rustup target add aarch64-apple-darwin` and no Mac
+check-metal:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ls "$(rustc --print sysroot)"/lib/rustlib/aarch64-apple-darwin/lib/libcore-*.rlib >/dev/null 2>&1; then
+        cargo check -p pointsman --target aarch64-apple-darwin --features metal --locked
+    else
+        echo "SKIPPED: the target aarch64-apple-darwin is not installed; rustup target add aarch64-apple-darwin"
+    fi
+
+# A CUDA toolkit in target/cuda, and the program with CUDA in target/with-cuda; needs no GPU
+build-cuda:
+    test -f target/cuda/env.sh || scripts/cuda_toolkit.sh target/cuda
+    . target/cuda/env.sh && cargo build --release --locked --features cuda --target-dir target/with-cuda
+
 # All tests that need nothing but Rust
 test:
     cargo test --workspace --locked
@@ -40,12 +55,33 @@ test-random:
     PROPTEST_RNG_SEED="$(date +%s)" PROPTEST_CASES=3000 cargo test --workspace --locked
 
 # Tests with the official clients, in a virtual environment of their own
-test-clients: _venv
+test-clients: _venv _node
     cargo build --release --locked
     POINTSMAN_BIN="{{justfile_directory()}}/target/release/pointsman" {{venv}}/bin/python -m pytest -q tests/clients
 
 _venv:
     test -x {{venv}}/bin/pytest || ({{python}} -m venv {{venv}} && {{venv}}/bin/pip install -q -r tests/clients/requirements.txt)
+
+# The clients of npm, where there is node; without it their tests are skipped
+_node:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    command -v npm >/dev/null || { echo "no npm: the clients of npm are not tested"; exit 0; }
+    test -d target/node/node_modules/openai && cmp -s tests/clients/node/package-lock.json target/node/package-lock.json && exit 0
+    mkdir -p target/node
+    cp tests/clients/node/package*.json target/node/
+    npm ci --prefix target/node --no-audit --no-fund --ignore-scripts
+
+# Fuzz each target for so many seconds (needs cargo-fuzz and a nightly toolchain)
+fuzz seconds="60":
+    for target in sse event_stream body config; do \
+        cargo +nightly fuzz run $target -- -max_total_time={{seconds}} -max_len=4096 || exit 1; \
+    done
+
+# Faults on 20 % of upstream calls, for so many seconds: every request accounted for, memory flat
+chaos seconds="60" rate="200":
+    cargo build --release --locked
+    {{python}} tests/clients/chaos.py --seconds {{seconds}} --rate {{rate}} target/release/pointsman
 
 # Label quality on the project's own test split, with a floor, and which labels moved since the file in git
 eval:
@@ -56,6 +92,11 @@ eval-update:
     cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
     cp target/eval/items.csv {{test_items}}
 
+# The reference and the schema of the configuration, from the comments in the code
+config-docs:
+    cargo run --locked -- config schema > docs/pointsman.schema.json
+    cargo run --locked -- config reference > docs/configuration-reference.md
+
 # Prices of well-known models, from the newest litellm on PyPI
 catalogue:
     {{python}} scripts/make_catalogue.py
@@ -63,6 +104,20 @@ catalogue:
 # Benchmarks of the encoder and the training step
 bench:
     cargo bench --workspace --locked
+
+# What recording costs a request, and how fast 100,000 records are replayed
+bench-records:
+    cargo bench -p pointsman-eval --bench replay --locked
+
+# What recording and an open dashboard cost at 1,000 requests a second
+measure-overhead: _venv
+    cargo build --release --locked
+    cd tests/clients && POINTSMAN_BIN="{{justfile_directory()}}/target/release/pointsman" {{venv}}/bin/python measure_overhead.py
+
+# SIGKILL at 500 requests a second
+test-crash: _venv
+    cargo build --release --locked
+    POINTSMAN_CRASH_RATE=500 POINTSMAN_CRASH_SECONDS=10 POINTSMAN_BIN="{{justfile_directory()}}/target/release/pointsman" {{venv}}/bin/python -m pytest -q -s tests/clients/test_crash.py
 
 # Train the embedded model: `just train ../data path/to/all-MiniLM-L6-v2`
 train data backbone:

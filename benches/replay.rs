@@ -18,7 +18,7 @@ use pointsman_record::{
 const TABLE: &str = include_str!("../crates/pointsman/src/default.toml");
 
 /// Records at a time.
-const RECORDS: u32 = 10_000;
+const RECORDS: u32 = 100_000;
 
 fn policy() -> Policy {
     let vocabulary = Arc::new(Vocabulary::standard());
@@ -59,6 +59,7 @@ fn replay(criterion: &mut Criterion) {
     let (policy, abilities) = (policy(), Abilities::shipped());
     let records = records(&policy);
     let mut group = criterion.benchmark_group("replay");
+    group.sample_size(10);
     group.throughput(Throughput::Elements(u64::from(RECORDS)));
     group.bench_function("records in memory", |bencher| {
         bencher.iter(|| {

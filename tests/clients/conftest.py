@@ -7,15 +7,48 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import anthropic
 import openai
 import pytest
 
+import fake_anthropic
 import fake_openai
 
 HERE = Path(__file__).parent
 DEFAULT_BIN = HERE.parent.parent / "target" / "release" / "pointsman"
+
+# A row of its own for each provider; `retries` keeps a provider that fails from being waited for.
+BOTH = """
+[failures]
+retries = 0
+breaker_failures = 0
+
+[providers.fake]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:{openai}/v1"
+api_key_env = "FAKE_OPENAI_KEY"
+
+[providers.responder]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:{openai}/v1"
+api_key_env = "FAKE_OPENAI_KEY"
+responses = true
+
+[providers.claude]
+kind = "anthropic"
+base_url = "http://127.0.0.1:{anthropic}"
+api_key_env = "FAKE_ANTHROPIC_KEY"
+
+[models]
+gpt    = "fake/small-1"
+native = "responder/small-1"
+claude = "claude/small-1"
+
+[route]
+default = ["gpt", "claude"]
+"""
 
 CONFIG = """
 [server]
@@ -85,6 +118,12 @@ class FakeOpenAI(Process):
         self.port = int(self.child.stdout.readline())
 
 
+class FakeAnthropic(Process):
+    def __init__(self):
+        super().__init__([sys.executable, str(HERE / "fake_anthropic.py")], stdout=subprocess.PIPE)
+        self.port = int(self.child.stdout.readline())
+
+
 class FakeBedrock(Process):
     def __init__(self):
         super().__init__([sys.executable, str(HERE / "fake_bedrock.py")], stdout=subprocess.PIPE)
@@ -98,9 +137,18 @@ class Sidecar(Process):
         command = [binary, "serve", "--listen", "127.0.0.1:0"]
         if config is not None:
             (folder / "pointsman.toml").write_text(config)
-        usual = {"PATH": os.environ["PATH"], "FAKE_OPENAI_KEY": fake_openai.KEY, "RUST_LOG": "debug"}
+        usual = {"PATH": os.environ["PATH"], "RUST_LOG": "debug"}
+        usual |= {"FAKE_OPENAI_KEY": fake_openai.KEY, "FAKE_ANTHROPIC_KEY": fake_anthropic.KEY}
         super().__init__(command, cwd=folder, env=usual | (environment or {}))
         self.url = self.wait_for(r"listens on (http://127\.0\.0\.1:\d+)")[1]
+
+    @staticmethod
+    def make_key(name):
+        """A key by `pointsman key`, with its section of the configuration."""
+        binary = os.environ.get("POINTSMAN_BIN", str(DEFAULT_BIN))
+        printed = subprocess.run([binary, "key", name], check=True, capture_output=True, text=True).stdout
+        key, section = printed.split("\n", 1)
+        return SimpleNamespace(key=key, section=section)
 
     def client(self, **options):
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="sk-planted-client-key", max_retries=0, **options)
@@ -137,6 +185,21 @@ def fake():
     server = FakeOpenAI()
     yield server
     server.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def claude():
+    server = FakeAnthropic()
+    yield server
+    server.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, fake, claude):
+    """A sidecar with fakes of OpenAI and Anthropic behind it."""
+    sidecar = Sidecar(tmp_path_factory.mktemp("both"), BOTH.format(openai=fake.port, anthropic=claude.port))
+    yield sidecar
+    sidecar.end()
 
 
 @pytest.fixture(scope="module")

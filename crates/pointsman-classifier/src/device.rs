@@ -1,10 +1,11 @@
 //! Where the arithmetic is done.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::str::FromStr;
 
-use candle_core::Device;
 use candle_core::utils::{cuda_is_available, metal_is_available};
+use candle_core::{DType, Device, Tensor};
 
 /// A device as a user names it: `auto`, `cpu`, `cuda:N` or `metal:N`; `cuda` and `metal` mean the first one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,17 +35,75 @@ impl DeviceChoice {
             Self::Metal(_) if !metal_is_available() => {
                 Err(DeviceError::NotCompiledIn { device: self, feature: "metal" })
             }
-            Self::Cuda(ordinal) => Device::new_cuda(ordinal).map_err(|error| self.not_there(&error)),
-            Self::Metal(ordinal) => Device::new_metal(ordinal).map_err(|error| self.not_there(&error)),
+            Self::Cuda(ordinal) => self.checked(|| Device::new_cuda(ordinal)),
+            Self::Metal(ordinal) => self.checked(|| Device::new_metal(ordinal)),
             Self::Auto => Ok(Self::Cuda(0).open().or_else(|_| Self::Metal(0).open()).unwrap_or(Device::Cpu)),
         }
     }
 
-    fn not_there(self, error: &candle_core::Error) -> DeviceError {
-        // The first line says what failed; a stack trace may follow.
-        let cause = error.to_string().lines().next().unwrap_or_default().to_owned();
-        DeviceError::NotThere { device: self, cause }
+    /// Opens a device and computes something on it: a driver that is too old for the kernels, or kernels for another kind of
+    /// GPU, show only then.
+    fn checked(
+        self,
+        open: impl FnOnce() -> candle_core::Result<Device> + std::panic::UnwindSafe,
+    ) -> Result<Device, DeviceError> {
+        let opened = catch_unwind(|| {
+            let device = open()?;
+            let two = (Tensor::ones(1, DType::F32, &device)? + 1.0)?.to_vec1::<f32>()?;
+            if two == [2.0] { Ok(device) } else { candle_core::bail!("it computes 1 + 1 = {two:?}") }
+        });
+        match opened {
+            Ok(device) => device.map_err(|error| self.not_there(&error.to_string())),
+            // candle takes it for granted that a Metal device of this number is there.
+            Err(_) => Err(self.not_there("there is no device of this number")),
+        }
     }
+
+    fn not_there(self, cause: &str) -> DeviceError {
+        // The first line says what failed; a stack trace may follow.
+        let cause = cause.lines().next().unwrap_or_default().to_owned();
+        DeviceError::NotThere { device: self, remedy: remedy(&cause), cause }
+    }
+}
+
+/// What to do about a device that cannot be opened, by the name of CUDA's error.
+fn remedy(cause: &str) -> &'static str {
+    const KNOWN: [(&str, &str); 10] = [
+        ("CUDA_ERROR_NO_DEVICE", "the driver sees no GPU: check `nvidia-smi` and CUDA_VISIBLE_DEVICES"),
+        ("CUDA_ERROR_INVALID_DEVICE", "GPUs are counted from 0: `nvidia-smi -L` lists them"),
+        ("no device of this number", "GPUs are counted from 0"),
+        (
+            "CUDA_ERROR_STUB_LIBRARY",
+            "a stub took the place of NVIDIA's driver: install it, or put it first in LD_LIBRARY_PATH",
+        ),
+        ("CUDA_ERROR_INSUFFICIENT_DRIVER", "install a newer NVIDIA driver"),
+        ("CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "the driver and its kernel module differ: restart the machine"),
+        (
+            "CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
+            "the driver is older than the CUDA that this was built with: install a newer one",
+        ),
+        (
+            "CUDA_ERROR_NO_BINARY_FOR_GPU",
+            "this was built for newer GPUs: build with a lower CUDA_COMPUTE_CAP",
+        ),
+        ("CUDA_ERROR_INVALID_PTX", "this was built for newer GPUs: build with a lower CUDA_COMPUTE_CAP"),
+        ("CUDA_ERROR_OUT_OF_MEMORY", "other programs fill its memory: `nvidia-smi` lists them"),
+    ];
+    let known = KNOWN.iter().find(|(name, _)| cause.contains(name));
+    known.map_or("check its driver and number", |(_, remedy)| remedy)
+}
+
+/// Whether an operation failed because the device has no memory left for it.
+pub(crate) fn is_out_of_memory(error: &candle_core::Error) -> bool {
+    const NAMES: [&str; 4] = [
+        "CUDA_ERROR_OUT_OF_MEMORY",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        // Metal refuses a buffer that is too large without a reason.
+        "Failed to create metal resource: Buffer",
+        "kIOGPUCommandBufferCallbackErrorOutOfMemory",
+    ];
+    let text = error.to_string();
+    NAMES.iter().any(|name| text.contains(name))
 }
 
 impl fmt::Display for DeviceChoice {
@@ -96,12 +155,14 @@ pub enum DeviceError {
         feature: &'static str,
     },
     /// The driver does not offer it.
-    #[error("device `{device}` is not there: {cause}; check its driver and number, or use `cpu` or `auto`")]
+    #[error("device `{device}` cannot be used: {cause}; {remedy}, or use `cpu` or `auto`")]
     NotThere {
         /// What was asked for.
         device: DeviceChoice,
         /// What the driver says.
         cause: String,
+        /// What to do about it.
+        remedy: &'static str,
     },
 }
 
@@ -144,8 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_not_there_says_what_to_check() {
-        let error = candle_core::Error::Msg("no CUDA-capable device is detected\n  0: backtrace".to_owned());
-        insta::assert_snapshot!(DeviceChoice::Cuda(0).not_there(&error), @"device `cuda:0` is not there: no CUDA-capable device is detected; check its driver and number, or use `cpu` or `auto`");
+    fn a_device_that_is_not_there_says_what_to_do() {
+        let said = |device: DeviceChoice, cause: &str| device.not_there(cause).to_string();
+        let cuda = DeviceChoice::Cuda(0);
+        insta::assert_snapshot!(said(cuda, "something else\n  0: backtrace"), @"device `cuda:0` cannot be used: something else; check its driver and number, or use `cpu` or `auto`");
+        let driver = r#"DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain.")"#;
+        insta::assert_snapshot!(said(cuda, driver), @r#"device `cuda:0` cannot be used: DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain."); the driver is older than the CUDA that this was built with: install a newer one, or use `cpu` or `auto`"#);
+        let none = cuda.checked(|| panic!("index out of bounds")).expect_err("no device");
+        assert!(none.to_string().contains("no device of this number"), "{none}");
+        assert!(DeviceChoice::Cpu.checked(|| Ok(Device::Cpu)).is_ok());
+    }
+
+    #[test]
+    fn want_of_memory_is_known_by_what_the_drivers_say() {
+        let error = |text: &str| candle_core::Error::Msg(text.to_owned()).bt();
+        assert!(is_out_of_memory(&error(r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#)));
+        assert!(is_out_of_memory(&error("CublasError(CUBLAS_STATUS_ALLOC_FAILED)")));
+        assert!(!is_out_of_memory(&error("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)")));
     }
 }

@@ -157,7 +157,7 @@ mod tests {
             tokens: TokenCount(1),
             tokens_seen: TokenCount(1),
         };
-        Embedded { labels, embedding: embedding.to_vec() }
+        Embedded { labels, embedding: embedding.to_vec(), logits: Vec::new() }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Encoder and heads.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use crate::batch::TokenBatch;
@@ -58,6 +58,18 @@ impl Model {
         engine: Engine,
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
+        Self::with_layers_in(config, tasks, layers, (engine, vb.dtype()), vb)
+    }
+
+    /// As [`Self::with_engine`], with the encoder's layers in numbers of their own. What is pooled, and the heads, are in
+    /// those of `vb`.
+    pub(crate) fn with_layers_in(
+        config: &EncoderConfig,
+        tasks: usize,
+        layers: &[usize],
+        (engine, dtype): (Engine, DType),
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
         if layers.last() != Some(&config.layers) {
             bail!("layers {layers:?} do not end with the last, {}", config.layers);
         }
@@ -66,7 +78,7 @@ impl Model {
             Ok((vb.get((outputs, width), "weight")?, vb.get(outputs, "bias")?))
         };
         Ok(Self {
-            encoder: Encoder::with_engine(config, engine, vb)?,
+            encoder: Encoder::with_layers_in(config, engine, dtype, vb)?,
             layers: layers.to_vec(),
             task: head(TASK_HEAD, tasks, config.hidden)?,
             difficulty: head(DIFFICULTY_HEAD, 1, layers.len() * config.hidden)?,

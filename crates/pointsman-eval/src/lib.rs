@@ -5,12 +5,13 @@
 //! answered which prompts; on these [`routing`] compares routers and [`difficulty`] is held against who fails, with
 //! [`linear`] models fitted where something is to be learnt. [`replay`] takes recorded decisions again with another table,
 //! [`savings`] adds up what they cost, [`audit`] asks
-//! whether anybody is favoured.
+//! whether anybody is favoured. [`devices`] sums up how fast they label.
 //! The classifier is a function from prompts to labels, so everything here can be tested without a model.
 
 pub mod adapt;
 pub mod audit;
 pub mod dataset;
+pub mod devices;
 pub mod difficulty;
 pub mod irt;
 pub mod linear;

@@ -4,8 +4,9 @@
 //! can be recomputed without the classifier. The prompt itself is kept only as [`PromptPolicy`] allows.
 //!
 //! A [`Recorder`] writes records to a file of SQLite behind a queue; a [`Store`] reads them back; [`read`] and [`write()`]
-//! are the same as JSON lines. Clocks come from outside ([`Clock`]).
+//! are the same as JSON lines, a [`ColumnsWriter`] makes a file of Parquet. Clocks come from outside ([`Clock`]).
 
+mod columns;
 mod jsonl;
 mod prompt;
 mod record;
@@ -13,6 +14,7 @@ mod recorder;
 mod store;
 mod utc;
 
+pub use columns::{ColumnsError, ColumnsWriter};
 pub use jsonl::{ReadError, read, write};
 pub use pointsman_domain::TokenUsage;
 pub use prompt::{PromptPolicy, StoredPrompt};

@@ -69,6 +69,15 @@ impl RequestBody {
     }
 }
 
+/// How much a request holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestSize {
+    /// Messages, or items of a conversation.
+    pub messages: usize,
+    /// Images in them.
+    pub images: usize,
+}
+
 /// The body as text.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, RequestError> {
     std::str::from_utf8(bytes).map_err(|error| {

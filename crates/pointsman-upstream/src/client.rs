@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use pointsman_domain::{ModelId, ProviderName};
 use reqwest::Url;
@@ -17,22 +17,34 @@ use crate::bedrock::AccessError;
 use crate::body::RequestBody;
 use crate::connections::{ClientOptions, Connections};
 use crate::demo;
-use crate::dialect::{Dialect, ProviderDialect, Recipient};
+use crate::dialect::{Dialect, Lossy, ProviderDialect, Recipient, openai_responses};
 use crate::error::{ErrorKind, UpstreamError};
-use crate::failure::{self, Breakers, FailurePolicy, RetryBudget};
+use crate::failure::{self, Breakers, FailurePolicies, RetryBudget};
 use crate::headers;
 use crate::provider::Provider;
 use crate::ready::{BuildError, Ready};
 use crate::reply::Reply;
-use crate::translation::Translation;
+use crate::secret::ApiKey;
+use crate::translation::{LOSSY, Translation};
 
 /// The version of Anthropic's API that is asked for when the client names none.
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
+/// What a client wants to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A reply.
+    Reply,
+    /// Embeddings of texts, in OpenAI's form.
+    Embeddings,
+}
+
 /// One request that a client made, for whichever provider gets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
+    /// What it asks for.
+    pub wanted: Wanted,
     /// How the client speaks, and wants to be answered.
     pub dialect: Dialect,
     /// The headers that came with it. Credentials and those of the client's connection are not passed on.
@@ -59,7 +71,7 @@ pub struct Call<'a> {
 pub struct Client {
     providers: BTreeMap<ProviderName, Ready>,
     connections: Arc<Connections>,
-    failures: FailurePolicy,
+    failures: FailurePolicies,
     breakers: Breakers,
     budget: RetryBudget,
 }
@@ -94,13 +106,14 @@ impl Client {
             Ok((name, ready))
         };
         let providers = providers.into_iter().map(ready).collect::<Result<_, BuildError>>()?;
-        let (breakers, budget) = (Breakers::new(failures.clone()), RetryBudget::new(failures.retry_percent));
+        let (breakers, budget) =
+            (Breakers::new(failures.clone()), RetryBudget::new(failures.usual.retry_percent));
         Ok(Self { providers, connections, failures, breakers, budget })
     }
 
     /// What is done about failures.
     #[must_use]
-    pub fn failures(&self) -> &FailurePolicy {
+    pub fn failures(&self) -> &FailurePolicies {
         &self.failures
     }
 
@@ -120,6 +133,12 @@ impl Client {
     #[must_use]
     pub fn knows(&self, provider: &ProviderName) -> bool {
         self.providers.contains_key(provider)
+    }
+
+    /// The provider of that name.
+    #[must_use]
+    pub fn provider(&self, name: &ProviderName) -> Option<&Provider> {
+        self.providers.get(name).map(|ready| &ready.provider)
     }
 
     /// The providers' names.
@@ -143,21 +162,46 @@ impl Client {
     /// When there is no reply at all, or the request would mean something else in the provider's dialect.
     pub async fn chat(&self, target: &ModelId, call: Call<'_>) -> Result<Reply, UpstreamError> {
         let ready = self.ready(target)?;
+        if call.wanted == Wanted::Embeddings {
+            return self.embed(target, ready, &call).await;
+        }
+        let path = path_of(call.dialect);
+        if ready.provider.speaks(call.dialect, target.model()) {
+            let (outgoing, lossy) = call.as_it_came(target).without_foreign_thoughts(call.dialect);
+            let mut reply = self.send(target, ready, path, &call, outgoing).await?;
+            reply.headers.extend(lossy.header().map(|paths| (LOSSY, paths)));
+            return Ok(reply);
+        }
         let recipient = Recipient {
-            dialect: ready.provider.dialect(),
+            dialect: ready.provider.dialect(target.model()),
             model: target.model(),
             is_openai: ready.provider.is_openai(),
         };
-        if recipient.dialect == call.dialect.into() {
-            return self.send(target, ready, &call, call.as_it_came(target)).await;
-        }
+        let path = match recipient.dialect {
+            ProviderDialect::OpenAiResponses => "responses",
+            _ => "chat/completions",
+        };
         let name = target.provider();
         let (body, translation) = Translation::of_request(&call, recipient)
             .map_err(|error| UpstreamError::new(ErrorKind::Untranslatable, name, error.to_string()))?;
         let headers = headers::of_translated_request(call.headers);
         let outgoing = Outgoing { headers, body, stream: translation.is_stream() };
-        let reply = self.send(target, ready, &call, outgoing).await?;
+        let reply = self.send(target, ready, path, &call, outgoing).await?;
         translation.of_reply(reply, name).await
+    }
+
+    /// Has `target` compute embeddings, if its provider does that in OpenAI's form.
+    async fn embed(&self, target: &ModelId, ready: &Ready, call: &Call<'_>) -> Result<Reply, UpstreamError> {
+        match &ready.provider {
+            Provider::OpenAi(_) | Provider::Azure { .. } => {
+                self.send(target, ready, "embeddings", call, call.as_it_came(target)).await
+            }
+            Provider::Demo | Provider::Anthropic(_) | Provider::Bedrock(_) => {
+                let detail = "it has no embeddings in OpenAI's form: name a model of OpenAI, Azure or a server that \
+                              speaks OpenAI's API";
+                Err(UpstreamError::new(ErrorKind::Untranslatable, target.provider(), detail))
+            }
+        }
     }
 
     /// Has `target` count the tokens of a request in Anthropic's dialect; `None` if its provider does not count.
@@ -181,6 +225,43 @@ impl Client {
         }
     }
 
+    /// Asks `provider` whether it is there, which any answer but an error of its own shows; `None` if it cannot be asked
+    /// without asking a model.
+    ///
+    /// # Errors
+    /// When there is no answer within `limit`, or its status is 500 or above.
+    pub async fn probe(&self, provider: &ProviderName, limit: Duration) -> Option<Result<(), UpstreamError>> {
+        let ready = self.providers.get(provider)?;
+        let url = match &ready.provider {
+            Provider::Demo | Provider::Bedrock(_) => return None,
+            Provider::OpenAi(endpoint) => endpoint.base_url.join("models"),
+            Provider::Anthropic(endpoint) => endpoint.base_url.join_versioned("models"),
+            Provider::Azure { endpoint, .. } => endpoint.base_url.azure("", "models", None),
+        };
+        let mut headers = HeaderMap::from_iter([ANTHROPIC_VERSION]);
+        headers.extend(ready.key.as_ref().map(ApiKey::header));
+        Some(self.see(provider, url, headers, limit).await)
+    }
+
+    async fn see(
+        &self,
+        name: &ProviderName,
+        url: Url,
+        headers: HeaderMap,
+        limit: Duration,
+    ) -> Result<(), UpstreamError> {
+        let http = self.connections.to(&url);
+        let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
+        let request = http.get(url).headers(headers);
+        let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
+        let status = failure::head(sent, Some(limit), Instant::now() + limit, name).await?.status();
+        if status.is_server_error() {
+            let detail = format!("status {}", status.as_u16());
+            return Err(UpstreamError::new(ErrorKind::NoReply, name, detail));
+        }
+        Ok(())
+    }
+
     fn ready(&self, target: &ModelId) -> Result<&Ready, UpstreamError> {
         let name = target.provider();
         self.providers.get(name).ok_or_else(|| {
@@ -190,22 +271,23 @@ impl Client {
         })
     }
 
-    /// Sends a chat that is in the provider's dialect.
+    /// Sends a request that is in the provider's dialect; `path` is where, in APIs of OpenAI's form.
     async fn send(
         &self,
         target: &ModelId,
         ready: &Ready,
+        path: &str,
         call: &Call<'_>,
         outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
         match &ready.provider {
             Provider::Demo => Ok(demo::chat_completion(target.model(), &outgoing.body, call)),
             Provider::OpenAi(endpoint) => {
-                let url = endpoint.base_url.join("chat/completions");
+                let url = endpoint.base_url.join(path);
                 self.post(target, ready, url, call, outgoing).await
             }
-            Provider::Azure { endpoint, api_version } => {
-                let url = endpoint.base_url.azure_chat(target.model(), api_version.as_deref());
+            Provider::Azure { endpoint, api_version, .. } => {
+                let url = endpoint.base_url.azure(target.model(), path, api_version.as_deref());
                 self.post(target, ready, url, call, outgoing).await
             }
             Provider::Anthropic(endpoint) => {
@@ -231,15 +313,21 @@ impl Client {
         }
         let Outgoing { mut headers, body, stream } = outgoing;
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        if ready.provider.dialect() == ProviderDialect::Anthropic {
+        if matches!(ready.provider, Provider::Anthropic(_)) {
             let (version, default) = ANTHROPIC_VERSION;
             headers.entry(version).or_insert(default);
         }
-        if let Some(key) = &ready.key {
+        if let Some(entra) = &ready.entra {
+            let token = entra.authorization((call.now)()).await;
+            headers.insert(
+                AUTHORIZATION,
+                token.map_err(|why| UpstreamError::new(ErrorKind::MissingKey, name, why))?,
+            );
+        } else if let Some(key) = &ready.key {
             let (name, value) = key.header();
             headers.insert(name, value);
         }
-        self.execute(name, url, call, Outgoing { headers, body, stream }).await
+        self.execute(target, url, call, Outgoing { headers, body, stream }).await
     }
 
     /// Sends a request with Bedrock's key or a signature.
@@ -261,32 +349,56 @@ impl Client {
         let Outgoing { mut headers, body, stream } = outgoing;
         let url = access.url(target.model(), stream).map_err(failed)?;
         access.authorize(&url, &mut headers, &body, (call.now)()).await.map_err(failed)?;
-        self.execute(name, url, call, Outgoing { headers, body, stream }).await
+        self.execute(target, url, call, Outgoing { headers, body, stream }).await
     }
 
     /// Sends a request that holds all it needs, and waits for the head of the reply.
     async fn execute(
         &self,
-        name: &ProviderName,
+        target: &ModelId,
         url: Url,
         call: &Call<'_>,
         outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
+        let (name, policy) = (target.provider(), self.failures.of(target));
         let http = self.connections.to(&url);
         let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
         let request = http.post(url).headers(outgoing.headers).body(outgoing.body);
-        let limit = outgoing.stream.then_some(self.failures.first_byte_timeout);
+        let limit = outgoing.stream.then_some(policy.first_byte_timeout);
         let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
         let response = failure::head(sent, limit, call.deadline, name).await?;
         let (status, headers) = (response.status(), headers::of_reply(response.headers()));
         let whose = name.clone();
         let body = response.bytes_stream().map_err(move |error| UpstreamError::receiving(error, &whose));
-        let body = failure::timed(body.boxed(), self.failures.idle_timeout, call.deadline, name);
+        let body = failure::timed(body.boxed(), policy.idle_timeout, call.deadline, name);
         Ok(Reply { status, headers, body, tells_of_its_end: false })
     }
 }
 
-/// What a body says of how it wants to be answered, in both dialects of clients.
+/// Where requests of `dialect` go, in APIs of OpenAI's form.
+fn path_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiResponses => "responses",
+        Dialect::OpenAiCompletions => "completions",
+        Dialect::OpenAiChat | Dialect::Anthropic => "chat/completions",
+    }
+}
+
+impl Outgoing {
+    /// The same without what models of other providers thought, which OpenAI would refuse, and what that was.
+    fn without_foreign_thoughts(self, dialect: Dialect) -> (Self, Lossy) {
+        let rest = match dialect {
+            Dialect::OpenAiResponses => openai_responses::without_foreign(&self.body),
+            _ => None,
+        };
+        match rest {
+            Some((body, lossy)) => (Self { body, ..self }, lossy),
+            None => (self, Lossy::new()),
+        }
+    }
+}
+
+/// What a body says of how it wants to be answered, in every dialect of clients.
 #[derive(Deserialize)]
 struct Wish {
     stream: Option<bool>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Url, redirect};
 
-use crate::failure::FailurePolicy;
+use crate::failure::FailurePolicies;
 
 /// How providers are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct ClientOptions {
     /// How long a connection that nobody uses is kept.
     pub keep_timeout: Duration,
     /// What is done about failures.
-    pub failures: FailurePolicy,
+    pub failures: FailurePolicies,
 }
 
 impl Default for ClientOptions {
@@ -23,7 +23,7 @@ impl Default for ClientOptions {
         Self {
             connect_timeout: Duration::from_secs(5),
             keep_timeout: Duration::from_secs(90),
-            failures: FailurePolicy::default(),
+            failures: FailurePolicies::default(),
         }
     }
 }

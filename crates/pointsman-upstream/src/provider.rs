@@ -7,8 +7,9 @@ use std::str::FromStr;
 use pointsman_domain::nearest;
 use reqwest::Url;
 
+use crate::azure::AzureAuth;
 use crate::bedrock::Bedrock;
-use crate::dialect::ProviderDialect;
+use crate::dialect::{Dialect, ProviderDialect};
 
 /// A provider that is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Provider {
         endpoint: Endpoint,
         /// The version of the API that has an address for each deployment; without one, the v1 API is spoken.
         api_version: Option<String>,
+        /// How it is told who asks.
+        auth: AzureAuth,
     },
     /// Amazon Bedrock.
     Bedrock(Bedrock),
@@ -37,6 +40,8 @@ pub struct Endpoint {
     pub base_url: BaseUrl,
     /// The environment variable with the key; without one, requests carry no key.
     pub api_key_env: Option<String>,
+    /// Whether OpenAI's Responses are spoken there, too; OpenAI itself speaks them in any case.
+    pub responses: bool,
 }
 
 impl Provider {
@@ -51,10 +56,38 @@ impl Provider {
         ]
     }
 
-    /// How it speaks.
+    /// Whether a request of `dialect` for `model` needs no translation.
+    pub(crate) fn speaks(&self, dialect: Dialect, model: &str) -> bool {
+        match (self, dialect) {
+            (Self::Demo, _) => dialect == Dialect::OpenAiChat,
+            (Self::OpenAi(_) | Self::Azure { .. }, Dialect::OpenAiChat) => !self.needs_responses(model),
+            (Self::OpenAi(endpoint), Dialect::OpenAiResponses) => {
+                endpoint.responses || endpoint.base_url.is_openai()
+            }
+            (Self::Azure { endpoint, api_version, .. }, Dialect::OpenAiResponses) => {
+                endpoint.base_url.is_azure_v1(api_version.as_deref())
+            }
+            // Few models of OpenAI's still complete texts; other servers do so with any.
+            (Self::OpenAi(endpoint), Dialect::OpenAiCompletions) => {
+                !endpoint.base_url.is_openai() || completes_texts(model)
+            }
+            (Self::Anthropic(_), _) => dialect == Dialect::Anthropic,
+            _ => false,
+        }
+    }
+
+    /// Whether it speaks of `model` in Responses alone.
+    fn needs_responses(&self, model: &str) -> bool {
+        self.is_openai() && self.speaks(Dialect::OpenAiResponses, model) && only_responds(model)
+    }
+
+    /// How it is spoken to about `model` when a request is translated for it.
     #[must_use]
-    pub fn dialect(&self) -> ProviderDialect {
+    pub(crate) fn dialect(&self, model: &str) -> ProviderDialect {
         match self {
+            Self::OpenAi(_) | Self::Azure { .. } if self.needs_responses(model) => {
+                ProviderDialect::OpenAiResponses
+            }
             Self::Demo | Self::OpenAi(_) | Self::Azure { .. } => ProviderDialect::OpenAiChat,
             Self::Anthropic(_) => ProviderDialect::Anthropic,
             Self::Bedrock(_) => ProviderDialect::Converse,
@@ -113,19 +146,39 @@ impl Provider {
     }
 }
 
+/// Whether OpenAI serves `model` through its Responses alone, by its list of models: those that think longest, those for
+/// research and those made for its coding agent.
+fn only_responds(model: &str) -> bool {
+    let is_version = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut words = model.split('-').filter(|word| !is_version(word));
+    let first = words.next().unwrap_or_default();
+    let rest: Vec<&str> = words.collect();
+    let thinks = first.starts_with('o') || (first == "gpt");
+    (thinks && rest.contains(&"pro"))
+        || rest.contains(&"codex")
+        || first == "codex"
+        || (rest.contains(&"deep") && rest.contains(&"research"))
+        || model.starts_with("computer-use")
+}
+
+/// Whether OpenAI's `model` takes a text to be completed.
+fn completes_texts(model: &str) -> bool {
+    model.contains("instruct") || model.starts_with("davinci-") || model.starts_with("babbage-")
+}
+
 impl Endpoint {
     /// OpenAI's own.
     #[must_use]
     pub fn openai() -> Self {
         let url = Url::parse("https://api.openai.com/v1").expect("a constant that the tests parse");
-        Self { base_url: BaseUrl(url), api_key_env: Some("OPENAI_API_KEY".to_owned()) }
+        Self { base_url: BaseUrl(url), api_key_env: Some("OPENAI_API_KEY".to_owned()), responses: true }
     }
 
     /// Anthropic's own.
     #[must_use]
     pub fn anthropic() -> Self {
         let url = Url::parse("https://api.anthropic.com").expect("a constant that the tests parse");
-        Self { base_url: BaseUrl(url), api_key_env: Some("ANTHROPIC_API_KEY".to_owned()) }
+        Self { base_url: BaseUrl(url), api_key_env: Some("ANTHROPIC_API_KEY".to_owned()), responses: false }
     }
 }
 
@@ -226,6 +279,18 @@ const SELLERS: [(&str, &str); 13] = [
 
 impl BaseUrl {
     /// The name under which price lists have who runs the API.
+    /// The name or number of the server.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.0.host_str()
+    }
+
+    /// The port of the server, that of the scheme if none is written.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.0.port_or_known_default()
+    }
+
     fn seller(&self) -> Option<&'static str> {
         let host = self.0.host_str()?;
         SELLERS.iter().find(|(own, _)| *own == host).map(|(_, name)| *name)
@@ -245,18 +310,22 @@ impl BaseUrl {
         if names_version { self.join(path) } else { self.join(&format!("v1/{path}")) }
     }
 
-    /// The address of chats with `deployment` at Azure: of its own in versions of the API that have a date, of the v1 API
+    /// Whether Azure's v1 API is meant, which has one address for all deployments.
+    fn is_azure_v1(&self, api_version: Option<&str>) -> bool {
+        api_version.is_none() || self.0.path().trim_end_matches('/').ends_with("/openai/v1")
+    }
+
+    /// The address of `path` for `deployment` at Azure: of its own in versions of the API that have a date, of the v1 API
     /// otherwise.
-    pub(crate) fn azure_chat(&self, deployment: &str, api_version: Option<&str>) -> Url {
-        let base = self.0.path().trim_end_matches('/');
-        let is_v1 = base.ends_with("/openai/v1");
+    pub(crate) fn azure(&self, deployment: &str, path: &str, api_version: Option<&str>) -> Url {
+        let names_v1 = self.0.path().trim_end_matches('/').ends_with("/openai/v1");
         let mut url = match api_version {
-            _ if is_v1 => self.join("chat/completions"),
-            None => self.join("openai/v1/chat/completions"),
+            _ if names_v1 => self.join(path),
+            None => self.join(&format!("openai/v1/{path}")),
             Some(_) => {
                 let mut url = self.join("openai/deployments");
-                if let Ok(mut path) = url.path_segments_mut() {
-                    path.extend([deployment, "chat", "completions"]);
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.push(deployment).extend(path.split('/'));
                 }
                 url
             }
@@ -358,9 +427,45 @@ mod tests {
                 "/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21",
             ),
         ] {
-            let url = base.parse::<BaseUrl>().expect("valid").azure_chat("a/b", version);
+            let url = base.parse::<BaseUrl>().expect("valid").azure("a/b", "chat/completions", version);
             assert_eq!(url.as_str(), format!("{resource}{address}"));
         }
+    }
+
+    #[test]
+    fn what_needs_no_translation_is_told() {
+        use Dialect::{Anthropic, OpenAiChat, OpenAiCompletions, OpenAiResponses};
+        let at = |url: &str, responses| {
+            let base_url = url.parse().expect("valid");
+            Provider::OpenAi(Endpoint { base_url, api_key_env: None, responses })
+        };
+        let azure = |version: Option<&str>| {
+            let Provider::OpenAi(endpoint) = at("https://x.openai.azure.com", false) else { unreachable!() };
+            Provider::Azure { endpoint, api_version: version.map(str::to_owned), auth: AzureAuth::Key }
+        };
+        let openai = Provider::OpenAi(Endpoint::openai());
+        for (provider, model, dialects) in [
+            (&openai, "gpt-5", &[OpenAiChat, OpenAiResponses][..]),
+            (&openai, "gpt-5-pro-2025-10-06", &[OpenAiResponses]),
+            (&openai, "o3-pro", &[OpenAiResponses]),
+            (&openai, "gpt-5.1-codex-mini", &[OpenAiResponses]),
+            (&openai, "o4-mini-deep-research", &[OpenAiResponses]),
+            (&openai, "gpt-3.5-turbo-instruct", &[OpenAiChat, OpenAiResponses, OpenAiCompletions]),
+            (&at("http://localhost/v1", false), "o3-pro", &[OpenAiChat, OpenAiCompletions]),
+            (&at("http://localhost/v1", true), "x", &[OpenAiChat, OpenAiResponses, OpenAiCompletions]),
+            (&azure(None), "mine", &[OpenAiChat, OpenAiResponses]),
+            (&azure(Some("2024-10-21")), "gpt-5-pro", &[OpenAiChat]),
+            (&Provider::Anthropic(Endpoint::anthropic()), "x", &[Anthropic]),
+            (&Provider::Bedrock(Bedrock::default()), "x", &[]),
+            (&Provider::Demo, "x", &[OpenAiChat]),
+        ] {
+            for dialect in [OpenAiChat, OpenAiResponses, OpenAiCompletions, Anthropic] {
+                let speaks = provider.speaks(dialect, model);
+                assert_eq!(speaks, dialects.contains(&dialect), "{provider:?} {model} {dialect:?}");
+            }
+        }
+        assert_eq!(openai.dialect("o3-pro"), ProviderDialect::OpenAiResponses);
+        assert_eq!(openai.dialect("o3"), ProviderDialect::OpenAiChat);
     }
 
     #[test]

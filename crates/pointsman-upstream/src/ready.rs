@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pointsman_domain::ProviderName;
 
+use crate::azure::{AzureAuth, Entra};
 use crate::bedrock;
 use crate::connections::Connections;
 use crate::provider::Provider;
@@ -16,6 +17,8 @@ pub(crate) struct Ready {
     pub(crate) key: Option<ApiKey>,
     /// What a call of Bedrock takes beside the key, or instead of it.
     pub(crate) bedrock: Option<bedrock::Access>,
+    /// Where the tokens come from that open Azure instead of the key.
+    pub(crate) entra: Option<Entra>,
 }
 
 impl Ready {
@@ -36,13 +39,20 @@ impl Ready {
             }
             _ => None,
         };
-        Ok(Self { provider, key, bedrock })
+        let entra = match &provider {
+            Provider::Azure { auth: AzureAuth::Entra, .. } => Some(Entra::new(environment, connections)),
+            _ => None,
+        };
+        Ok(Self { provider, key, bedrock, entra })
     }
 
     /// What the user has to set before the provider can be called, as far as that can be told without calling anyone.
     pub(crate) fn missing(&self) -> Option<String> {
         if let Some(access) = &self.bedrock {
             return access.missing();
+        }
+        if self.entra.is_some() {
+            return None;
         }
         let variable = self.provider.endpoint()?.api_key_env.as_deref()?;
         self.key.is_none().then(|| format!("set {variable} in the environment that pointsman is started in"))

@@ -5,18 +5,19 @@ use futures_util::{StreamExt as _, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pointsman_domain::ProviderName;
+use serde_json::{Map, Value};
 
 use crate::client::Call;
 use crate::dialect::{
     Called, Dialect, ErrorReply, Lossy, ProviderDialect, Recipient, ReplyForm, StreamTranslator,
-    TranslationError, translate_reply, translate_request,
+    TranslationError, openai_responses, translate_reply, translate_request,
 };
 use crate::error::{ErrorKind, UpstreamError};
 use crate::headers;
 use crate::reply::{Reply, ReplyBody};
 
 /// Names what the other side did not get.
-const LOSSY: HeaderName = HeaderName::from_static("x-pointsman-lossy");
+pub(crate) const LOSSY: HeaderName = HeaderName::from_static("x-pointsman-lossy");
 
 /// Bedrock's id of a request, which is the only one that its replies have.
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -41,14 +42,19 @@ impl Translation {
         call: &Call<'_>,
         recipient: Recipient<'_>,
     ) -> Result<(Bytes, Self), TranslationError> {
-        let body = serde_json::from_slice(call.body.bytes())
+        let body: Value = serde_json::from_slice(call.body.bytes())
             .map_err(|error| TranslationError::new("body", format!("cannot be read: {error}")))?;
+        let asked = match call.dialect {
+            Dialect::OpenAiResponses => openai_responses::repeated(&body),
+            _ => Map::new(),
+        };
         let mut lossy = Lossy::new();
         let (body, form) = translate_request(body, call.dialect, recipient, &mut lossy)?;
         let called = Called {
             id: call.request_id.to_owned(),
             model: recipient.model.to_owned(),
             created_unix_s: call.received_unix_s,
+            asked,
         };
         let translation = Self { client: call.dialect, provider: recipient.dialect, form, called, lossy };
         Ok((body.to_string().into(), translation))
@@ -111,7 +117,9 @@ impl Translation {
     /// How the provider's streams begin to say what they are.
     fn stream_type(&self) -> &'static [u8] {
         match self.provider {
-            ProviderDialect::OpenAiChat | ProviderDialect::Anthropic => b"text/event-stream",
+            ProviderDialect::OpenAiChat | ProviderDialect::OpenAiResponses | ProviderDialect::Anthropic => {
+                b"text/event-stream"
+            }
             ProviderDialect::Converse => b"application/vnd.amazon.eventstream",
         }
     }
@@ -126,7 +134,9 @@ impl Translation {
 
     fn headers(&self, headers: HeaderMap) -> HeaderMap {
         let request_id = match self.client {
-            Dialect::OpenAiChat => HeaderName::from_static("x-request-id"),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompletions => {
+                HeaderName::from_static("x-request-id")
+            }
             Dialect::Anthropic => HeaderName::from_static("request-id"),
         };
         let mut headers = headers::of_translated_reply(headers, request_id);

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use pointsman_domain::{ModelId, ProviderName};
 use pointsman_upstream::{
     BuildError, Call, Client, ClientOptions, Dialect, Endpoint, ErrorKind, Provider, Reply, RequestBody,
-    Side, UpstreamError,
+    Side, UpstreamError, Wanted,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -69,7 +69,8 @@ async fn ask(address: SocketAddr, headers: &HeaderMap) -> Result<Reply, Upstream
 
 fn client(base_url: &str, environment: &[(&str, &str)]) -> Result<Client, BuildError> {
     let environment: BTreeMap<&str, &str> = environment.iter().copied().collect();
-    let endpoint = Endpoint { base_url: base_url.parse().unwrap(), api_key_env: Some("TEST_KEY".to_owned()) };
+    let base_url = base_url.parse().unwrap();
+    let endpoint = Endpoint { base_url, api_key_env: Some("TEST_KEY".to_owned()), responses: false };
     let providers = [
         (ProviderName::new("test"), Provider::OpenAi(endpoint)),
         (ProviderName::new("demo"), Provider::Demo),
@@ -90,6 +91,7 @@ async fn send(
 ) -> Result<Reply, UpstreamError> {
     let body = RequestBody::parse(Bytes::from_static(body.as_bytes())).unwrap();
     let call = Call {
+        wanted: Wanted::Reply,
         dialect: Dialect::OpenAiChat,
         headers,
         body: &body,

@@ -42,6 +42,10 @@ pub(crate) struct Global {
     /// that of the configuration]
     #[arg(long, global = true, value_name = "ENGINE", env = "POINTSMAN_ENGINE")]
     pub(crate) engine: Option<String>,
+    /// Numbers of engine `candle`: auto, f32, bf16 or f16 [default: that of the configuration; auto is bf16 on CUDA, f16 on
+    /// Metal, f32 on the processor]
+    #[arg(long, global = true, value_name = "PRECISION", env = "POINTSMAN_PRECISION")]
+    pub(crate) precision: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,8 +60,13 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// Run the sidecar: an OpenAI-compatible server that routes `model: "auto"`
     Serve(ServeArgs),
+    /// Make a key for a client of the sidecar, with the lines for pointsman.toml
+    Key(KeyArgs),
     /// Check the table, draw which model each task and band goes to, and run its tests
     Check,
+    /// Print what the configuration may hold
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Compare two tables cell by cell; exit code 1 if they differ
     Diff(DiffArgs),
     /// Explain a decision: every row that could match, in order of precedence
@@ -166,15 +175,46 @@ pub(crate) struct ClassifyArgs {
     /// The prompt to label
     #[arg(value_name = "PROMPT", required_unless_present = "input", conflicts_with = "input")]
     pub(crate) prompt: Option<String>,
-    /// JSON lines with {"id", "text"} or {"id", "messages"}; `-` is standard input
+    /// JSON lines with {"id", "text"} or {"id", "messages"}, also packed by gzip or zstd, or a table: FILE.parquet. `-` is
+    /// standard input
     #[arg(long, short, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Where the labelled rows go, in the order of the input; `-` is standard output
+    /// Where the labelled rows go, in the order of the input; `-` is standard output. The ending of the name says the form:
+    /// .jsonl.gz, .jsonl.zst, .parquet, else JSON lines
     #[arg(long, short, value_name = "FILE", default_value = "-", requires = "input")]
     pub(crate) output: PathBuf,
+    /// Field or column with the text to be labelled [default: text]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub(crate) text: Option<String>,
+    /// Field or column with conversations: JSON as in OpenAI's API, or lists of structs with role and content [default:
+    /// messages]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub(crate) messages: Option<String>,
+    /// Field or column with what a row is called in the output [default: id]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub(crate) id: Option<String>,
+    /// What the names of new columns in Parquet begin with
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "input")]
+    pub(crate) prefix: String,
+    /// Go on where an earlier run with the same output was cut short; if it was not, start or leave what is complete
+    #[arg(long, requires = "input")]
+    pub(crate) resume: bool,
+    /// Tell how far it is also where standard error is no terminal
+    #[arg(long, requires = "input")]
+    pub(crate) progress: bool,
+    /// Rows that are put in order of length, labelled and written together [default: 1024, on GPUs 16384]
+    #[arg(long, value_name = "ROWS", requires = "input")]
+    pub(crate) window: Option<usize>,
     /// Threads for tokenising and arithmetic [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// What the key is called in the configuration, in errors and in logs
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +222,28 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one [default: that of the configuration, 127.0.0.1:8484]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Form of the log on standard error; what is logged is chosen by RUST_LOG
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = LogForm::Text, env = "POINTSMAN_LOG_FORM")]
+    pub(crate) log: LogForm,
+}
+
+/// Forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// A line for each event
+    Text,
+    /// Several lines for each event, for people who debug
+    Pretty,
+    /// A JSON object for each event, for programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// The JSON schema of the file, for editors
+    Schema,
+    /// Every section and key with its default, as Markdown
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -237,7 +299,7 @@ pub(crate) enum RecordsCommand {
     },
     /// Count by model, row, task and more; tokens, times, money spent and saved
     Stats(StatsArgs),
-    /// Write records as JSON lines
+    /// Write records as JSON lines or Parquet
     Export {
         #[command(flatten)]
         records: RecordsArgs,
@@ -255,6 +317,8 @@ pub(crate) enum RecordsCommand {
 pub(crate) enum ExportFormat {
     /// A record as JSON in each line
     Jsonl,
+    /// Columns for DuckDB, Polars, pandas, Spark, with the whole record beside them
+    Parquet,
 }
 
 #[derive(Debug, Args)]
@@ -404,8 +468,63 @@ pub(crate) struct EvalTasksArgs {
     pub(crate) seed: u64,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Compare devices, engines and other programs side by side in one run: speed, latency, load time, memory, energy
+    Devices(DevicesArgs),
+    /// Measure the batched engine alone on real prompts, without reading, tokenising and writing
+    Prompts(BenchPromptsArgs),
+}
+
 #[derive(Debug, Args)]
+pub(crate) struct BenchPromptsArgs {
+    /// Prompts as `classify` reads them
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// How many prompts to run, spread evenly over the file
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: usize,
+    /// Field or column with the text [default: text]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) text: Option<String>,
+    /// Field or column with conversations [default: messages]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) messages: Option<String>,
+    /// Threads for tokenising and arithmetic [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// Devices to measure: cpu, cuda:N, metal [default: all that are there]
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
+    pub(crate) devices: Vec<String>,
+    /// Lengths of prompts in tokens
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [16, 64, 128, 256, 512])]
+    pub(crate) lengths: Vec<usize>,
+    /// Prompts that are run together
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32])]
+    pub(crate) batches: Vec<usize>,
+    /// Time to spend on each figure
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) seconds: f64,
+    /// Threads on the processor [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Another program to measure beside ours: a command that speaks the protocol of `bench --worker`, see benches/peers
+    #[arg(long, value_name = "NAME=COMMAND")]
+    pub(crate) peer: Vec<String>,
+    /// Folder for report.json and index.html
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<BenchCommand>,
     /// Lengths of prompts in tokens
     #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [16, 64, 128, 256, 512])]
     pub(crate) lengths: Vec<usize>,
@@ -421,7 +540,8 @@ pub(crate) struct BenchArgs {
     /// Time to spend on each figure
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
     pub(crate) seconds: f64,
-    /// Answer `emb BATCH LENGTH` and `run BATCH LENGTH N` on standard input, for comparisons with other programs
+    /// Answer `emb BATCH LENGTH` and `run BATCH LENGTH N` on standard input, for comparisons with other programs; computes on
+    /// --device, else on the processor
     #[arg(long, conflicts_with_all = ["lengths", "batches", "threads", "engines", "seconds"])]
     pub(crate) worker: bool,
 }

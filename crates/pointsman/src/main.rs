@@ -1,5 +1,6 @@
 //! The `pointsman` command: local, neutral, learned model routing.
 
+mod bulk;
 mod cli;
 mod commands;
 mod config;

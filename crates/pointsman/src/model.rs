@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use pointsman_classifier::{
     CARD_FILE, Card, Classifier, DeviceChoice, EngineChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
+    Precision,
 };
 
 use crate::cli::Global;
@@ -41,6 +42,14 @@ pub(crate) fn engine(global: &Global, config: &Config) -> Result<EngineChoice> {
     match &global.engine {
         Some(name) => name.parse().context("--engine"),
         None => Ok(config.classifier.engine),
+    }
+}
+
+/// The precision that the command line names, else the configuration.
+pub(crate) fn precision(global: &Global, config: &Config) -> Result<Precision> {
+    match &global.precision {
+        Some(name) => name.parse().context("--precision"),
+        None => Ok(config.classifier.precision),
     }
 }
 
@@ -83,7 +92,7 @@ pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
     let device = device(global, config.classifier.device)?.open()?;
     let engine = engine(global, config)?;
     let files = files(&source)?;
-    Classifier::load_with(&files, &device, engine)
+    Classifier::load_in(&files, &device, engine, precision(global, config)?)
         .with_context(|| format!("the model {source} cannot be used"))
 }
 

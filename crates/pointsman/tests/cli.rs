@@ -279,3 +279,16 @@ fn a_model_of_own_labels_is_trained_and_routes() {
     let embedded = of(&["route", "--json", prompt]);
     assert!((own - embedded).abs() < 0.05, "{own} {embedded}");
 }
+
+#[test]
+fn the_configuration_is_described_for_editors_and_people() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let schema = json_of(&pointsman(folder.path(), &["config", "schema"]));
+    assert_eq!(schema["title"], "pointsman.toml");
+    assert_eq!(schema["properties"]["classifier"]["properties"]["timeout_ms"]["default"], 250);
+    let page = text(&pointsman(folder.path(), &["config", "reference"]).stdout);
+    assert!(
+        page.contains("## `[classifier]`") && page.contains("| `timeout_ms` | whole number from 1"),
+        "{page}"
+    );
+}

@@ -220,6 +220,10 @@ fn records_are_listed_summed_up_exported_and_replayed() {
     assert!(text(&written.stderr).contains("3 records written to out.jsonl"), "{}", text(&written.stderr));
     let from_lines = json_of(&run(&["records", "list", "--json", "--records", "out.jsonl"]));
     assert_eq!(from_lines, listed, "nothing is lost on the way");
+    let written = run(&["records", "export", "--format", "parquet", "--out", "out.parquet"]);
+    assert!(text(&written.stderr).contains("3 records written to out.parquet"), "{}", text(&written.stderr));
+    let columns = std::fs::read(folder.path().join("out.parquet")).expect("written");
+    assert!(columns.starts_with(b"PAR1") && columns.ends_with(b"PAR1"), "a whole file of Parquet");
 
     let table = "[models]\nonly = \"demo/only\"\n[route]\ndefault = \"only\"\n";
     std::fs::write(folder.path().join("new.toml"), table).expect("written");

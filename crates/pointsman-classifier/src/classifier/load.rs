@@ -4,9 +4,11 @@ use candle_core::{DType, Device, Error};
 use candle_nn::VarBuilder;
 
 use super::Classifier;
+use super::batching::Budget;
 use crate::card::{Card, CardError, FileHash};
 use crate::engine::{Engine, EngineChoice};
 use crate::model::{DIFFICULTY_HEAD, Model, TASK_HEAD};
+use crate::precision::Precision;
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
 use crate::weights::{self, WeightsError};
@@ -26,12 +28,29 @@ impl Classifier {
     /// When the card is faulty, a file is not the one that the card names, or weights and tokenizer do not have the shape
     /// that the card says, or the engine does not run on the device.
     pub fn load_with(files: &ModelFiles, device: &Device, engine: EngineChoice) -> Result<Self, LoadError> {
+        Self::load_in(files, device, engine, Precision::Auto)
+    }
+
+    /// As [`Self::load_with`], with the layers in `precision` where the engine is candle.
+    ///
+    /// # Errors
+    /// As [`Self::load_with`], and when another engine than candle is to compute in anything but f32.
+    pub fn load_in(
+        files: &ModelFiles,
+        device: &Device,
+        engine: EngineChoice,
+        precision: Precision,
+    ) -> Result<Self, LoadError> {
         let text = std::str::from_utf8(&files.card)
             .map_err(|_| CardError::new("", "it is not UTF-8", "fetch the model anew"))?;
         let card = Card::parse(text)?;
         let engine = engine.choose(device, &card.encoder, &card.gates);
         if !engine.runs_on(device) {
             return Err(LoadError::Engine { engine });
+        }
+        let layers = precision.on(device);
+        if engine != Engine::Candle && layers != DType::F32 {
+            return Err(LoadError::Precision { engine, precision });
         }
         let hashes = || {
             check_hash(WEIGHTS_FILE, &files.weights, card.files.weights)?;
@@ -40,13 +59,14 @@ impl Classifier {
         // Vocabulary, hashes and weights are the three slow parts of starting up.
         let (tokenizer, (hashes, model)) = rayon::join(
             || Tokenizer::from_json(&files.tokenizer, card.window),
-            || rayon::join(hashes, || build(&card, &files.weights, device, engine)),
+            || rayon::join(hashes, || build(&card, &files.weights, device, (engine, layers))),
         );
         // A wrong file is the cause of whatever else is wrong with it.
         hashes?;
         let tokenizer = tokenizer?;
         check_vocabulary(&card, &tokenizer)?;
-        Ok(Self { tokenizer, model: model?, device: device.clone(), engine, card })
+        let budget = Budget::of(device);
+        Ok(Self { tokenizer, model: model?, device: device.clone(), engine, layers, budget, card })
     }
 }
 
@@ -60,10 +80,10 @@ fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError>
     if known <= embedded { Ok(()) } else { Err(LoadError::TokenizerSize { known, embedded }) }
 }
 
-fn build(card: &Card, weights: &[u8], device: &Device, engine: Engine) -> Result<Model, LoadError> {
+fn build(card: &Card, weights: &[u8], device: &Device, how: (Engine, DType)) -> Result<Model, LoadError> {
     let tensors = weights::read(weights, device)?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    Model::with_engine(&card.encoder, card.vocabulary.len(), &card.difficulty_layers, engine, &vb)
+    Model::with_layers_in(&card.encoder, card.vocabulary.len(), &card.difficulty_layers, how, &vb)
         .map_err(|error| mismatch(card, error))
 }
 
@@ -175,6 +195,16 @@ pub enum LoadError {
     Engine {
         /// What was asked for.
         engine: Engine,
+    },
+    /// The engine computes in f32 alone.
+    #[error(
+        "the engine `{engine}` computes in f32, not in {precision}; use engine `candle`, or precision `auto`"
+    )]
+    Precision {
+        /// What was asked for.
+        engine: Engine,
+        /// What was asked for.
+        precision: Precision,
     },
     /// The device failed.
     #[error("the weights cannot be placed on the device: {0}; if memory ran out, use device `cpu`")]

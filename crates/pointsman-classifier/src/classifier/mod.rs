@@ -1,8 +1,11 @@
 //! Prompts to labels.
 
+mod batching;
 mod load;
 
-use candle_core::Device;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device};
 use pointsman_domain::{AbstainReason, Labels, Prompt, TokenCount, Vocabulary};
 use rayon::prelude::*;
 
@@ -11,13 +14,11 @@ pub use load::LoadError;
 use crate::abstain;
 use crate::batch::{TokenBatch, TokenIds};
 use crate::card::Card;
+use crate::device::is_out_of_memory;
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::tokenize::{TokenizeError, Tokenized, Tokenizer};
-
-/// How many tokens go through the model together: enough to keep a processor's cores busy, few enough for what is
-/// computed to stay in its caches.
-const BATCH_TOKENS: usize = 4096;
+use batching::Budget;
 
 /// A loaded model.
 ///
@@ -30,10 +31,14 @@ pub struct Classifier {
     model: Model,
     device: Device,
     engine: Engine,
+    /// Numbers of the encoder's layers.
+    layers: DType,
+    budget: Budget,
 }
 
-/// A prompt that is ready for the model.
-struct Prepared {
+/// A prompt that is ready for the model: its tokens, and what its text alone says. It is far smaller than a long text.
+#[derive(Debug, Clone)]
+pub struct Prepared {
     ids: TokenIds,
     tokens: TokenCount,
     tokens_seen: TokenCount,
@@ -41,8 +46,17 @@ struct Prepared {
     abstained: Option<AbstainReason>,
 }
 
+impl Prepared {
+    /// How many tokens go through the model.
+    #[must_use]
+    pub fn tokens_seen(&self) -> usize {
+        self.ids.ids.len()
+    }
+}
+
 /// What the model says of one prompt.
 struct Output {
+    /// Empty unless it is asked for.
     pooled: Vec<f32>,
     task: Vec<f32>,
     ability: f32,
@@ -55,6 +69,8 @@ pub struct Embedded {
     pub labels: Labels,
     /// The pooled representation: (hidden). The heads are linear in it, so others can be fitted without the encoder.
     pub embedding: Vec<f32>,
+    /// What the heads say before calibration: (tasks + 1), those of the tasks in the vocabulary's order, then the ability.
+    pub logits: Vec<f32>,
 }
 
 impl Classifier {
@@ -63,7 +79,8 @@ impl Classifier {
     /// # Errors
     /// When a text cannot be tokenised or the device fails; no input makes a sound model fail.
     pub fn classify(&self, prompts: &[Prompt]) -> Result<Vec<Labels>, ClassifyError> {
-        Ok(self.embed(prompts)?.into_iter().map(|prompt| prompt.labels).collect())
+        let labels = self.label_prepared(&self.prepare_all(prompts)?)?;
+        labels.into_iter().map(|labels| labels.ok_or(ClassifyError::NotFinite)).collect()
     }
 
     /// Labels each prompt, in order, and keeps the representation that its labels are read from.
@@ -71,54 +88,97 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn embed(&self, prompts: &[Prompt]) -> Result<Vec<Embedded>, ClassifyError> {
-        let prepared: Vec<Prepared> = prompts
-            .par_iter()
-            .with_min_len(8)
-            .map(|prompt| self.prepare(prompt))
-            .collect::<Result<_, _>>()?;
-        let mut embedded: Vec<Option<Embedded>> = vec![None; prompts.len()];
-        for batch in batches(&prepared) {
-            let ids: Vec<TokenIds> = batch.iter().map(|at| prepared[*at].ids.clone()).collect();
-            for (at, output) in batch.into_iter().zip(self.run(&ids)?) {
-                let labels = self.interpret(&prepared[at], &output)?;
-                embedded[at] = Some(Embedded { labels, embedding: output.pooled });
-            }
-        }
-        Ok(embedded.into_iter().flatten().collect())
+        let prepared = self.prepare_all(prompts)?;
+        let embedded = self.each(&prepared, true, |prompt, output| {
+            let labels = self.interpret(prompt, &output)?;
+            let logits = output.task.iter().copied().chain([output.ability]).collect();
+            Some(Embedded { labels, embedding: output.pooled, logits })
+        })?;
+        embedded.into_iter().map(|embedded| embedded.ok_or(ClassifyError::NotFinite)).collect()
     }
 
-    fn prepare(&self, prompt: &Prompt) -> Result<Prepared, ClassifyError> {
+    /// Does the part of [`Classifier::classify`] that needs no device: tokenises, and judges the text. For work that keeps
+    /// ahead of the model on other threads.
+    ///
+    /// # Errors
+    /// When the text cannot be tokenised.
+    pub fn prepare(&self, prompt: &Prompt) -> Result<Prepared, TokenizeError> {
         let Tokenized { ids, tokens, tokens_seen } = self.tokenizer.tokenize(prompt)?;
         let abstained = abstain::by_text(prompt, &self.card.scripts);
         Ok(Prepared { ids, tokens, tokens_seen, abstained })
     }
 
-    fn run(&self, rows: &[TokenIds]) -> Result<Vec<Output>, ClassifyError> {
+    /// Does the rest: labels in the order of the prompts, none for a prompt whose output is no number. Batches are made of
+    /// prompts that are alike in length, so the same prompts give the same bits.
+    ///
+    /// # Errors
+    /// When the device fails, also for one prompt alone.
+    pub fn label_prepared(&self, prompts: &[Prepared]) -> Result<Vec<Option<Labels>>, ClassifyError> {
+        self.each(prompts, false, |prompt, output| self.interpret(prompt, &output))
+    }
+
+    /// How many tokens go through the model together at most; on GPUs padding counts. It falls when the device runs out of
+    /// memory: the batch that was too large is then run in halves.
+    #[must_use]
+    pub fn batch_tokens(&self) -> usize {
+        self.budget.tokens()
+    }
+
+    fn prepare_all(&self, prompts: &[Prompt]) -> Result<Vec<Prepared>, TokenizeError> {
+        prompts.par_iter().with_min_len(8).map(|prompt| self.prepare(prompt)).collect()
+    }
+
+    /// What `read` makes of the model's output for each prompt, in their order.
+    fn each<T: Send>(
+        &self,
+        prompts: &[Prepared],
+        pooled: bool,
+        read: impl Fn(&Prepared, Output) -> Option<T> + Sync,
+    ) -> Result<Vec<Option<T>>, ClassifyError> {
+        let lengths: Vec<usize> = prompts.iter().map(Prepared::tokens_seen).collect();
+        let mut results = Vec::new();
+        results.resize_with(prompts.len(), || None);
+        let results = Mutex::new(results);
+        let run = |batch: &[usize]| -> Result<(), ClassifyError> {
+            let ids: Vec<TokenIds> = batch.iter().map(|at| prompts[*at].ids.clone()).collect();
+            for (at, output) in batch.iter().zip(self.run(&ids, pooled)?) {
+                let result = read(&prompts[*at], output);
+                results.lock().unwrap_or_else(PoisonError::into_inner)[*at] = result;
+            }
+            Ok(())
+        };
+        let too_large = |error: &ClassifyError| match error {
+            ClassifyError::Device(error) => is_out_of_memory(error),
+            _ => false,
+        };
+        let workers = if self.device.is_cuda() { 2 } else { 1 };
+        self.budget.run(&lengths, workers, run, too_large)?;
+        Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn run(&self, rows: &[TokenIds], keep_pooled: bool) -> Result<Vec<Output>, ClassifyError> {
         let pooled = self.model.embed(&TokenBatch::new(rows, &self.device)?)?;
         let logits = self.model.heads(&pooled)?;
         let (task, ability) = (logits.task.to_vec2()?, logits.ability.to_vec1()?);
+        let pooled = if keep_pooled { pooled.to_vec2()? } else { vec![Vec::new(); rows.len()] };
         let heads = task.into_iter().zip(ability);
         let output = |(pooled, (task, ability))| Output { pooled, task, ability };
-        Ok(pooled.to_vec2()?.into_iter().zip(heads).map(output).collect())
+        Ok(pooled.into_iter().zip(heads).map(output).collect())
     }
 
-    fn interpret(&self, prompt: &Prepared, output: &Output) -> Result<Labels, ClassifyError> {
+    /// None where the output is no number.
+    fn interpret(&self, prompt: &Prepared, output: &Output) -> Option<Labels> {
         let Card { calibration, vocabulary, .. } = &self.card;
         if !(output.ability.is_finite() && output.task.iter().all(|logit| logit.is_finite())) {
-            return Err(ClassifyError::NotFinite);
+            return None;
         }
         let task_scores: Vec<_> =
             vocabulary.tasks().cloned().zip(calibration.probabilities(&output.task)).collect();
         // Of equals the first in the vocabulary.
-        let (task, task_confidence) = task_scores
-            .iter()
-            .rev()
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .cloned()
-            .ok_or(ClassifyError::NotFinite)?;
+        let (task, task_confidence) = task_scores.iter().rev().max_by(|a, b| a.1.total_cmp(&b.1)).cloned()?;
         let placement = calibration.place(output.ability);
         let unsure = (task_confidence < calibration.abstain_below).then_some(AbstainReason::LowConfidence);
-        Ok(Labels {
+        Some(Labels {
             task,
             task_confidence,
             task_scores,
@@ -163,32 +223,17 @@ impl Classifier {
         self.engine
     }
 
+    /// The numbers that the encoder's layers are computed in: `f32`, `bf16` or `f16`.
+    #[must_use]
+    pub fn precision(&self) -> &'static str {
+        self.layers.as_str()
+    }
+
     /// Where the arithmetic is done.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
     }
-}
-
-/// Indices of prompts that go through the model together: alike in length, together at most [`BATCH_TOKENS`] unless one
-/// alone is longer.
-fn batches(prompts: &[Prepared]) -> Vec<Vec<usize>> {
-    let length = |at: usize| prompts[at].ids.ids.len();
-    let mut order: Vec<usize> = (0..prompts.len()).collect();
-    order.sort_by_key(|at| length(*at));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut room = 0;
-    for at in order {
-        match batches.last_mut() {
-            Some(batch) if length(at) <= room => batch.push(at),
-            _ => {
-                batches.push(vec![at]);
-                room = BATCH_TOKENS;
-            }
-        }
-        room = room.saturating_sub(length(at));
-    }
-    batches
 }
 
 /// Why prompts have no labels.
@@ -203,27 +248,4 @@ pub enum ClassifyError {
     /// The model's output is no number.
     #[error("the model's output is not finite; its weights are damaged, so fetch or train it anew")]
     NotFinite,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn prepared(length: usize) -> Prepared {
-        let ids = TokenIds { ids: vec![1; length], type_ids: vec![0; length] };
-        Prepared { ids, tokens: TokenCount(0), tokens_seen: TokenCount(0), abstained: None }
-    }
-
-    #[test]
-    fn batches_hold_every_prompt_once_within_the_budget() {
-        let lengths = [500, 2, 4000, 700, 512, 512, 3, 5000, 2048];
-        let prompts: Vec<_> = lengths.into_iter().map(prepared).collect();
-        let batches = batches(&prompts);
-        let lengths_of = |batch: &Vec<usize>| batch.iter().map(|at| lengths[*at]).collect::<Vec<_>>();
-        assert_eq!(
-            batches.iter().map(lengths_of).collect::<Vec<_>>(),
-            [vec![2, 3, 500, 512, 512, 700], vec![2048], vec![4000], vec![5000]]
-        );
-        assert!(super::batches(&[]).is_empty());
-    }
 }

@@ -84,12 +84,12 @@ impl Padding {
         })
     }
 
-    /// The mean over each row's tokens of (rows · longest, hidden), summed in f32 at least.
+    /// The mean over each row's tokens of (rows · longest, hidden), in f32 at least.
     fn mean(&self, x: &Tensor) -> Result<Tensor> {
         let (dtype, hidden) = (x.dtype(), x.dim(1)?);
         let wide = if dtype == DType::F64 { dtype } else { DType::F32 };
         let x = x.reshape((self.rows, self.longest, hidden))?.to_dtype(wide)?;
-        x.broadcast_mul(&self.shares.to_dtype(wide)?)?.sum(1)?.to_dtype(dtype)
+        x.broadcast_mul(&self.shares.to_dtype(wide)?)?.sum(1)
     }
 }
 

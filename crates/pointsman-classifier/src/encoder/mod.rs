@@ -60,6 +60,8 @@ pub struct Encoder {
     types: Tensor,
     norm: Norm,
     layers: Layers,
+    /// Numbers of the layers; those of everything else are the tables'.
+    dtype: DType,
     config: EncoderConfig,
 }
 
@@ -141,6 +143,16 @@ impl Encoder {
     /// When a tensor is missing or has another shape than `config` says, or the engine does not run on its device or takes
     /// no variables.
     pub fn with_engine(config: &EncoderConfig, engine: Engine, vb: &VarBuilder<'_>) -> Result<Self> {
+        Self::with_layers_in(config, engine, vb.dtype(), vb)
+    }
+
+    /// As [`Self::with_engine`], with the layers computed in `dtype`.
+    pub(crate) fn with_layers_in(
+        config: &EncoderConfig,
+        engine: Engine,
+        dtype: DType,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
         if config.heads == 0 || !config.hidden.is_multiple_of(config.heads) {
             bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }
@@ -152,7 +164,8 @@ impl Encoder {
             positions: table(config.max_positions, "position_embeddings")?,
             types: table(config.type_vocab, "token_type_embeddings")?,
             norm: Norm::new(config.hidden, config.layer_norm_eps, &embeddings.pp("LayerNorm"))?,
-            layers: Layers::new(config, engine, vb)?,
+            layers: Layers::new(config, engine, &vb.to_dtype(dtype))?,
+            dtype,
             config: *config,
         })
     }
@@ -173,8 +186,10 @@ impl Encoder {
             if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
         let tables = [&self.words, &self.positions, &self.types];
         let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
-        let x = self.norm.forward(&embedded)?;
+        let x = self.norm.forward(&embedded)?.to_dtype(self.dtype)?;
         let pooled = self.layers.forward(&x, &batch.lengths, layers)?;
+        let pooled: Vec<Tensor> =
+            pooled.iter().map(|pooled| pooled.to_dtype(self.words.dtype())).collect::<Result<_>>()?;
         match &pooled[..] {
             [one] => Ok(one.clone()),
             several => Tensor::cat(several, 1),

@@ -2,6 +2,7 @@
 
 mod classify;
 mod hub;
+mod precision;
 mod refusals;
 mod tiny;
 mod tokenize;

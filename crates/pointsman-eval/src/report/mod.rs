@@ -2,6 +2,7 @@
 
 mod audit;
 mod csv;
+mod devices;
 mod difficulty;
 mod fit;
 mod html;
@@ -20,6 +21,7 @@ use crate::tasks::TaskReport;
 
 pub use audit::{audit_markdown, audit_page};
 pub use csv::items_csv;
+pub use devices::{devices_page, write_devices};
 pub use difficulty::{DifficultyRows, difficulty_page, write_difficulty};
 pub use fit::{FitProvenance, FitReport, fit_page, write_fit};
 pub use html::page;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod devices;
+
 use std::fmt::Write as _;
 
 use pointsman_domain::{AbstainReason, Band, Difficulty, Labels, Prompt, Task, TokenCount, Vocabulary};

@@ -48,7 +48,7 @@ impl Words {
     /// The name of a field that OpenAI's clients call `openai` and Anthropic's `anthropic`.
     pub(crate) fn pick(self, openai: &'static str, anthropic: &'static str) -> &'static str {
         match self.0 {
-            Dialect::OpenAiChat => openai,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompletions => openai,
             Dialect::Anthropic => anthropic,
         }
     }
@@ -72,7 +72,11 @@ pub(crate) struct Message {
 
 /// Where something stood in the request, such as `messages[3]`. No part of the meaning: all places are equal.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Place(pub(crate) String);
+pub(crate) struct Place {
+    pub(crate) whole: String,
+    /// Where its parts stood, if not in its `content`.
+    pub(crate) parts: Vec<String>,
+}
 
 impl PartialEq for Place {
     fn eq(&self, _: &Self) -> bool {
@@ -81,9 +85,13 @@ impl PartialEq for Place {
 }
 
 impl Place {
+    pub(crate) fn at(path: impl Into<String>) -> Self {
+        Self { whole: path.into(), parts: Vec::new() }
+    }
+
     /// The place of the part at `index` of the message here.
     pub(crate) fn part(&self, index: usize) -> String {
-        format!("{}.content[{index}]", self.0)
+        self.parts.get(index).cloned().unwrap_or_else(|| format!("{}.content[{index}]", self.whole))
     }
 }
 

@@ -104,7 +104,7 @@ impl ErrorReply {
             Dialect::Anthropic => {
                 json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
             }
-            Dialect::OpenAiChat => {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompletions => {
                 let kind = match self.kind.as_str() {
                     "api_error" | "overloaded_error" | "timeout_error" => "server_error",
                     "not_found_error" | "request_too_large" => "invalid_request_error",

@@ -22,6 +22,11 @@ impl Lossy {
         self.0.insert(path.into());
     }
 
+    /// Gives paths the names that `words` has for them.
+    pub(crate) fn rename(&mut self, words: impl Fn(&str) -> String) {
+        self.0 = self.0.iter().map(|path| words(path)).collect();
+    }
+
     /// Whether everything was carried over.
     #[must_use]
     pub fn is_empty(&self) -> bool {

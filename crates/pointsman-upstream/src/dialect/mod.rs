@@ -14,6 +14,8 @@ pub(crate) mod event;
 mod fields;
 mod lossy;
 pub(crate) mod openai_chat;
+pub(crate) mod openai_completions;
+pub(crate) mod openai_responses;
 pub(crate) mod sse;
 mod stream;
 mod turns;
@@ -22,7 +24,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use completion::Completion;
 use conversation::Conversation;
@@ -38,28 +40,25 @@ pub use usage::UsageReader;
 pub enum Dialect {
     /// OpenAI's Chat Completions.
     OpenAiChat,
+    /// OpenAI's Responses.
+    OpenAiResponses,
+    /// OpenAI's older completions of a text.
+    OpenAiCompletions,
     /// Anthropic's Messages.
     Anthropic,
 }
 
-/// How providers speak.
+/// How providers are spoken to when a request is translated for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderDialect {
     /// OpenAI's Chat Completions.
     OpenAiChat,
+    /// OpenAI's Responses, which some of its models speak alone.
+    OpenAiResponses,
     /// Anthropic's Messages.
     Anthropic,
     /// Bedrock's Converse and ConverseStream, which no client speaks.
     Converse,
-}
-
-impl From<Dialect> for ProviderDialect {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::OpenAiChat => Self::OpenAiChat,
-            Dialect::Anthropic => Self::Anthropic,
-        }
-    }
 }
 
 /// What is known of the side that gets a translated request.
@@ -82,12 +81,14 @@ pub(crate) struct ReplyForm {
     pub(crate) include_usage: bool,
 }
 
-/// What a reply is called where its provider does not say, and when it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a reply is called where its provider does not say, when it was asked for, and how.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Called {
     pub(crate) id: String,
     pub(crate) model: String,
     pub(crate) created_unix_s: u64,
+    /// The fields of the request that its reply repeats.
+    pub(crate) asked: Map<String, Value>,
 }
 
 impl Called {
@@ -112,8 +113,11 @@ pub(crate) fn translate_request(
     let mut conversation = read_request(body, from, lossy)?;
     to.model.clone_into(&mut conversation.model);
     let form = ReplyForm { stream: conversation.stream, include_usage: conversation.include_usage };
-    let written = write_request(&conversation, to, lossy)?;
-    Ok((written, form))
+    let written = write_request(&conversation, to, lossy);
+    if from == Dialect::OpenAiResponses {
+        lossy.rename(openai_responses::words);
+    }
+    Ok((written?, form))
 }
 
 pub(crate) fn read_request(
@@ -123,6 +127,8 @@ pub(crate) fn read_request(
 ) -> Result<Conversation, TranslationError> {
     match dialect {
         Dialect::OpenAiChat => openai_chat::read_request(body, lossy),
+        Dialect::OpenAiResponses => openai_responses::read_request(body, lossy),
+        Dialect::OpenAiCompletions => openai_completions::read_request(body, lossy),
         Dialect::Anthropic => anthropic::read_request(body, lossy),
     }
 }
@@ -134,6 +140,7 @@ pub(crate) fn write_request(
 ) -> Result<Value, TranslationError> {
     match to.dialect {
         ProviderDialect::OpenAiChat => openai_chat::write_request(conversation, to.is_openai, lossy),
+        ProviderDialect::OpenAiResponses => openai_responses::write_request(conversation, lossy),
         ProviderDialect::Anthropic => anthropic::write_request(conversation, lossy),
         ProviderDialect::Converse => converse::write_request(conversation, lossy),
     }
@@ -149,7 +156,7 @@ pub(crate) fn translate_reply(
 ) -> Result<Value, TranslationError> {
     let mut completion = read_reply(body, from, lossy)?;
     called.name(&mut completion.id, &mut completion.model);
-    Ok(write_reply(&completion, to, called.created_unix_s, lossy))
+    Ok(write_reply(&completion, to, called, lossy))
 }
 
 pub(crate) fn read_reply(
@@ -159,6 +166,7 @@ pub(crate) fn read_reply(
 ) -> Result<Completion, TranslationError> {
     match dialect {
         ProviderDialect::OpenAiChat => openai_chat::read_reply(body, lossy),
+        ProviderDialect::OpenAiResponses => openai_responses::read_reply(body, lossy),
         ProviderDialect::Anthropic => anthropic::read_reply(body, lossy),
         ProviderDialect::Converse => converse::read_reply(body, lossy),
     }
@@ -167,11 +175,15 @@ pub(crate) fn read_reply(
 pub(crate) fn write_reply(
     completion: &Completion,
     dialect: Dialect,
-    created_unix_s: u64,
+    called: &Called,
     lossy: &mut Lossy,
 ) -> Value {
     match dialect {
-        Dialect::OpenAiChat => openai_chat::write_reply(completion, created_unix_s, lossy),
+        Dialect::OpenAiChat => openai_chat::write_reply(completion, called.created_unix_s, lossy),
+        Dialect::OpenAiResponses => openai_responses::write_reply(completion, called, lossy),
+        Dialect::OpenAiCompletions => {
+            openai_completions::write_reply(completion, called.created_unix_s, lossy)
+        }
         Dialect::Anthropic => anthropic::write_reply(completion),
     }
 }

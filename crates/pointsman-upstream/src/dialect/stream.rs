@@ -4,6 +4,7 @@ use super::event::Event;
 use super::sse::{SseEvent, SseParser};
 use super::{
     Called, Dialect, ProviderDialect, ReplyForm, TranslationError, anthropic, converse, openai_chat,
+    openai_completions, openai_responses,
 };
 
 /// Translates a stream of events piece by piece. Nothing is held back but what is not yet an event.
@@ -28,6 +29,7 @@ enum Parser {
 #[derive(Debug)]
 pub(super) enum Reader {
     OpenAiChat(openai_chat::EventReader),
+    OpenAiResponses(openai_responses::EventReader),
     Anthropic(anthropic::EventReader),
     Converse(converse::EventReader),
 }
@@ -35,6 +37,8 @@ pub(super) enum Reader {
 #[derive(Debug)]
 pub(super) enum Writer {
     OpenAiChat(openai_chat::EventWriter),
+    OpenAiResponses(Box<openai_responses::EventWriter>),
+    OpenAiCompletions(openai_completions::EventWriter),
     Anthropic(anthropic::EventWriter),
 }
 
@@ -44,7 +48,7 @@ impl StreamTranslator {
         Self {
             parser: Parser::new(from),
             reader: Reader::new(from),
-            writer: Writer::new(to, form, called.created_unix_s),
+            writer: Writer::new(to, form, &called),
             called,
             over: false,
             failed: false,
@@ -123,8 +127,10 @@ impl StreamTranslator {
 impl Parser {
     fn new(dialect: ProviderDialect) -> Self {
         match dialect {
-            ProviderDialect::OpenAiChat | ProviderDialect::Anthropic => Self::Sse(SseParser::default()),
             ProviderDialect::Converse => Self::Frames(converse::FrameParser::default()),
+            ProviderDialect::OpenAiChat | ProviderDialect::OpenAiResponses | ProviderDialect::Anthropic => {
+                Self::Sse(SseParser::default())
+            }
         }
     }
 
@@ -147,6 +153,9 @@ impl Reader {
     pub(super) fn new(dialect: ProviderDialect) -> Self {
         match dialect {
             ProviderDialect::OpenAiChat => Self::OpenAiChat(openai_chat::EventReader::default()),
+            ProviderDialect::OpenAiResponses => {
+                Self::OpenAiResponses(openai_responses::EventReader::default())
+            }
             ProviderDialect::Anthropic => Self::Anthropic(anthropic::EventReader::default()),
             ProviderDialect::Converse => Self::Converse(converse::EventReader::default()),
         }
@@ -155,6 +164,7 @@ impl Reader {
     pub(super) fn read(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), TranslationError> {
         match self {
             Self::OpenAiChat(reader) => reader.read(event, events),
+            Self::OpenAiResponses(reader) => reader.read(event, events),
             Self::Anthropic(reader) => reader.read(event, events),
             Self::Converse(reader) => reader.read(event, events),
         }
@@ -163,6 +173,8 @@ impl Reader {
     pub(super) fn end(&mut self, events: &mut Vec<Event>) {
         match self {
             Self::OpenAiChat(reader) => reader.end(events),
+            // Its last event says all.
+            Self::OpenAiResponses(_) => {}
             Self::Anthropic(reader) => reader.end(events),
             Self::Converse(reader) => reader.end(events),
         }
@@ -170,9 +182,16 @@ impl Reader {
 }
 
 impl Writer {
-    pub(super) fn new(dialect: Dialect, form: ReplyForm, created_unix_s: u64) -> Self {
+    pub(super) fn new(dialect: Dialect, form: ReplyForm, called: &Called) -> Self {
+        let created_unix_s = called.created_unix_s;
         match dialect {
             Dialect::OpenAiChat => Self::OpenAiChat(openai_chat::EventWriter::new(form, created_unix_s)),
+            Dialect::OpenAiResponses => {
+                Self::OpenAiResponses(Box::new(openai_responses::EventWriter::new(called)))
+            }
+            Dialect::OpenAiCompletions => {
+                Self::OpenAiCompletions(openai_completions::EventWriter::new(form, created_unix_s))
+            }
             Dialect::Anthropic => Self::Anthropic(anthropic::EventWriter::default()),
         }
     }
@@ -180,6 +199,8 @@ impl Writer {
     pub(super) fn write(&mut self, event: Event, text: &mut String) {
         match self {
             Self::OpenAiChat(writer) => writer.write(event, text),
+            Self::OpenAiResponses(writer) => writer.write(event, text),
+            Self::OpenAiCompletions(writer) => writer.write(event, text),
             Self::Anthropic(writer) => writer.write(event, text),
         }
     }

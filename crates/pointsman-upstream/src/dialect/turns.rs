@@ -34,7 +34,7 @@ impl Turns {
             let role = match message.role {
                 Role::System | Role::Developer => {
                     if !arranged.turns.is_empty() {
-                        lossy.add(message.place.0.clone());
+                        lossy.add(message.place.whole.clone());
                     }
                     arranged.system.append(&mut blocks);
                     continue;
@@ -49,7 +49,7 @@ impl Turns {
             }
         }
         if let Some(last) = messages.last().filter(|last| last.role == Role::Assistant) {
-            lossy.add(last.place.0.clone());
+            lossy.add(last.place.whole.clone());
         }
         Ok(arranged)
     }

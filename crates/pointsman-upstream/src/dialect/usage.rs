@@ -10,7 +10,7 @@ use super::completion::Usage;
 use super::fields::Fields;
 use super::lossy::Lossy;
 use super::sse::{SseEvent, SseParser};
-use super::{Dialect, anthropic, openai_chat};
+use super::{Dialect, anthropic, openai_chat, openai_responses};
 
 /// How long a reply that is not streamed may be to be read.
 const WHOLE_LIMIT_BYTES: usize = 8 << 20;
@@ -30,11 +30,13 @@ enum Form {
     Unreadable,
 }
 
-/// Where both dialects put their counts: in the object itself, or in the message with which a stream begins.
+/// Where dialects put their counts: in the object itself, in the message with which a stream begins, or in the response
+/// with which it ends.
 #[derive(Deserialize)]
 struct Told {
     usage: Option<Value>,
     message: Option<Value>,
+    response: Option<Value>,
 }
 
 impl UsageReader {
@@ -100,16 +102,17 @@ impl UsageReader {
     }
 
     fn read(&mut self, json: &[u8]) {
-        let Ok(Told { usage, message }) = serde_json::from_slice(json) else {
+        let Ok(Told { usage, message, response }) = serde_json::from_slice(json) else {
             return;
         };
-        let in_message = || message?.get("usage").filter(|usage| usage.is_object()).cloned();
+        let in_message = || message.or(response)?.get("usage").filter(|usage| usage.is_object()).cloned();
         let Some(Ok(usage)) = usage.or_else(in_message).map(|usage| Fields::of(usage, "usage")) else {
             return;
         };
         let lossy = &mut Lossy::new();
         let read = match self.dialect {
-            Dialect::OpenAiChat => openai_chat::read_usage(usage, lossy),
+            Dialect::OpenAiChat | Dialect::OpenAiCompletions => openai_chat::read_usage(usage, lossy),
+            Dialect::OpenAiResponses => openai_responses::read_usage(usage, lossy),
             Dialect::Anthropic => anthropic::read_usage(usage, self.usage.unwrap_or_default(), lossy),
         };
         self.usage = read.ok().or(self.usage);

@@ -73,16 +73,33 @@ fn said(dialect: Dialect, event: &SseEvent) -> Said {
         // OpenAI's `[DONE]`.
         return Said::Content;
     };
+    if value["type"] == "response.failed" {
+        let message = value["response"]["error"]["message"].as_str();
+        return Said::Error(message.unwrap_or("it told of a failed response").to_owned());
+    }
     let is_error = value["type"] == "error" || value.get("error").is_some_and(|error| !error.is_null());
     if is_error {
+        // In a stream of Responses the message stands in the event itself.
         let message = value["error"]["message"].as_str().or(value["error"].as_str());
+        let message = message.or(value["message"].as_str());
         return Said::Error(message.unwrap_or("it told of an error in its stream").to_owned());
     }
     let begins = match dialect {
         Dialect::Anthropic => matches!(value["type"].as_str(), Some("message_start" | "ping")),
-        Dialect::OpenAiChat => {
+        Dialect::OpenAiResponses => match value["type"].as_str() {
+            Some("response.created" | "response.in_progress" | "response.queued") => true,
+            Some("response.content_part.added") => true,
+            // A call says its name when it begins.
+            Some("response.output_item.added") => value["item"]["type"] != "function_call",
+            _ => false,
+        },
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions => {
             let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-            choices.iter().all(|choice| choice["finish_reason"].is_null() && is_blank(&choice["delta"]))
+            let says_nothing = |choice: &Value| {
+                let text = choice["text"].as_str().unwrap_or_default();
+                choice["finish_reason"].is_null() && is_blank(&choice["delta"]) && text.is_empty()
+            };
+            choices.iter().all(says_nothing)
         }
     };
     if begins { Said::Nothing } else { Said::Content }
@@ -160,6 +177,17 @@ mod tests {
                 "busy",
             ),
             (Dialect::Anthropic, "", "its stream ended before it said anything"),
+            (
+                Dialect::OpenAiResponses,
+                "event: response.created\ndata: {\"type\":\"response.created\"}\n\nevent: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"message\":\"busy\"}}}\n\n",
+                "busy",
+            ),
+            (Dialect::OpenAiResponses, "data: {\"type\":\"error\",\"message\":\"busy\"}\n\n", "busy"),
+            (
+                Dialect::OpenAiCompletions,
+                "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":null}]}\n\n",
+                "its stream ended before it said anything",
+            ),
         ] {
             let expected = format!("the stream of provider `p` failed: {why}");
             assert_eq!(outcome(dialect, STREAM, text).await, Err(expected), "{text}");

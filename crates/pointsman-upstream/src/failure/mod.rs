@@ -4,14 +4,19 @@ mod backoff;
 mod breaker;
 mod budget;
 mod content;
+mod overflow;
 mod timeouts;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pointsman_domain::ModelId;
+
 pub use backoff::{retry_after, wait};
-pub use breaker::Breakers;
+pub use breaker::{Breakers, Failing};
 pub use budget::RetryBudget;
 pub use content::until_content;
+pub use overflow::overflows;
 pub(crate) use timeouts::{head, timed};
 
 /// How failures are met.
@@ -36,6 +41,32 @@ pub struct FailurePolicy {
     pub breaker_failures: u32,
     /// For so long, until one request tries it.
     pub breaker_pause: Duration,
+    /// How often providers are asked whether they are there; never without.
+    pub health_check: Option<Duration>,
+}
+
+/// How failures of all models are met, and those of some of them in other ways.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailurePolicies {
+    /// For models that have none of their own.
+    pub usual: FailurePolicy,
+    /// Of some models. How long a request may take, how many retries there may be and how often providers are asked is
+    /// the same for all.
+    pub models: BTreeMap<ModelId, FailurePolicy>,
+}
+
+impl FailurePolicies {
+    /// The one for `model`.
+    #[must_use]
+    pub fn of(&self, model: &ModelId) -> &FailurePolicy {
+        self.models.get(model).unwrap_or(&self.usual)
+    }
+}
+
+impl From<FailurePolicy> for FailurePolicies {
+    fn from(usual: FailurePolicy) -> Self {
+        Self { usual, models: BTreeMap::new() }
+    }
 }
 
 impl Default for FailurePolicy {
@@ -50,6 +81,7 @@ impl Default for FailurePolicy {
             retry_percent: 20,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(15),
+            health_check: None,
         }
     }
 }

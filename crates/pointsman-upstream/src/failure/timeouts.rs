@@ -43,6 +43,7 @@ pub(crate) fn timed(body: ReplyBody, idle: Duration, deadline: Instant, name: &P
             }
         }
     })
+    .fuse()
     .boxed()
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::content::{Message, Messages};
-use crate::body::{RequestError, text};
+use crate::body::{RequestError, RequestSize, text};
 
 /// Bytes of text per token, for estimates: OpenAI's rule of thumb for English.
 const BYTES_PER_TOKEN: usize = 4;
@@ -23,6 +23,8 @@ pub struct ChatRequest {
     pub prompt: Prompt,
     /// How long the request is and what it needs.
     pub facts: RequestFacts,
+    /// How much it holds.
+    pub size: RequestSize,
     /// Whether the reply is to be streamed.
     pub stream: bool,
     /// Whether a streamed reply ends with its token counts.
@@ -69,7 +71,10 @@ impl ChatRequest {
             }
             None => return Err(RequestError::new("`messages` is missing", Some("messages"))),
         };
+        let images = messages.iter().map(|message| message.images() as usize).sum();
+        let size = RequestSize { messages: messages.iter().len(), images };
         Ok(Self {
+            size,
             prompt: messages.into_prompt(),
             facts,
             stream: body.stream.unwrap_or(false),
@@ -101,7 +106,7 @@ impl Body<'_> {
 }
 
 /// Whether a list has anything in it.
-fn is_filled(list: &RawValue) -> bool {
+pub(crate) fn is_filled(list: &RawValue) -> bool {
     let text = list.get().trim();
     text != "null" && text.trim_matches(['[', ']']).trim() != ""
 }

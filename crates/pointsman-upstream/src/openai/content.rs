@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for MessageRole {
 
 /// What a message says: a string, nothing, or a list of parts. The text of its parts is joined by line breaks.
 #[derive(Default)]
-pub(super) struct Content {
+pub(crate) struct Content {
     text: String,
     images: u32,
 }
@@ -144,7 +144,7 @@ struct Part {
 #[derive(Deserialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum PartType {
-    #[serde(alias = "input_text")]
+    #[serde(alias = "input_text", alias = "output_text")]
     Text,
     #[serde(alias = "input_image")]
     ImageUrl,
@@ -153,6 +153,26 @@ enum PartType {
 }
 
 impl Content {
+    /// A text alone.
+    pub(crate) fn of(text: String) -> Self {
+        Self { text, images: 0 }
+    }
+
+    /// What it says.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it says.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// How many images it carries.
+    pub(crate) fn images(&self) -> u32 {
+        self.images
+    }
+
     fn add(&mut self, part: &Part) {
         match (&part.r#type, &part.text) {
             (PartType::Text, Some(text)) => {

@@ -27,6 +27,16 @@ impl ErrorBody {
         Self::of_type("authentication_error", message)
     }
 
+    /// Of a request that asks for what its key does not allow.
+    pub fn permission(message: impl Into<String>) -> Self {
+        Self::of_type("permission_error", message)
+    }
+
+    /// Of a request that comes too soon, or costs too much.
+    pub fn rate_limit(message: impl Into<String>) -> Self {
+        Self::of_type("rate_limit_error", message)
+    }
+
     /// Of a request that cannot be answered for reasons that are not its own.
     pub fn server(message: impl Into<String>) -> Self {
         Self::of_type("server_error", message)

@@ -5,6 +5,7 @@ mod bench;
 mod calibrate;
 mod check;
 mod classify;
+mod config;
 mod data;
 mod diff;
 pub(crate) mod eval;
@@ -12,6 +13,7 @@ mod explain;
 mod fit;
 mod import;
 mod init;
+mod key;
 mod manual;
 mod models;
 mod record_file;
@@ -54,10 +56,12 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome> {
         Command::Classify(args) => classify::run(args, &cli.global),
         Command::Serve(args) => serve::run(args, &cli.global),
         Command::Check => check::run(&cli.global),
+        Command::Config(command) => config::run(command),
         Command::Diff(args) => diff::run(args, &cli.global),
         Command::Explain(args) => explain::run(args, &cli.global),
         Command::Init(args) => init::run(args, &cli.global),
         Command::Import(args) => import::run(args, &cli.global),
+        Command::Key(args) => key::run(args, &cli.global),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
         Command::Models(args) => models::run(args, &cli.global),

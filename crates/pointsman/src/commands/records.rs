@@ -5,11 +5,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pointsman_record::{Filter, Record};
+use pointsman_record::{ColumnsWriter, Filter, Record};
 
 use super::record_file::RecordFile;
 use super::{Outcome, stats};
-use crate::cli::{Global, RecordsArgs, RecordsCommand};
+use crate::cli::{ExportFormat, Global, RecordsArgs, RecordsCommand};
 use crate::config::Config;
 use crate::terminal::{ASIDE, NAME, styled};
 use crate::time;
@@ -18,7 +18,7 @@ pub(crate) fn run(command: &RecordsCommand, global: &Global) -> Result<Outcome> 
     match command {
         RecordsCommand::List { records, limit } => list(records, *limit, global),
         RecordsCommand::Stats(args) => stats::run(args, global),
-        RecordsCommand::Export { records, out, .. } => export(records, out, global),
+        RecordsCommand::Export { records, format, out } => export(records, *format, out, global),
     }
 }
 
@@ -78,18 +78,30 @@ fn line(record: &Record) -> String {
     line
 }
 
-fn export(args: &RecordsArgs, out: &Path, global: &Global) -> Result<Outcome> {
+fn export(args: &RecordsArgs, format: ExportFormat, out: &Path, global: &Global) -> Result<Outcome> {
     let (file, filter) = open(args, global)?;
     let to_file = out.as_os_str() != "-";
     let place = || format!("{}: cannot be written", out.display());
-    let writer: Box<dyn Write> =
+    let writer: Box<dyn Write + Send> =
         if to_file { Box::new(File::create(out).with_context(place)?) } else { Box::new(std::io::stdout()) };
     let mut writer = BufWriter::new(writer);
     let mut written = 0_usize;
-    file.each(filter, |record| {
-        written += 1;
-        pointsman_record::write(&mut writer, &record).with_context(place)
-    })?;
+    match format {
+        ExportFormat::Jsonl => {
+            file.each(filter, |record| {
+                written += 1;
+                pointsman_record::write(&mut writer, &record).with_context(place)
+            })?;
+        }
+        ExportFormat::Parquet => {
+            let mut columns = ColumnsWriter::new(&mut writer).with_context(place)?;
+            file.each(filter, |record| {
+                written += 1;
+                columns.add(record).with_context(place)
+            })?;
+            columns.finish().with_context(place)?;
+        }
+    }
     writer.flush().with_context(place)?;
     if to_file {
         anstream::eprintln!("{written} records written to {}", out.display());

@@ -8,13 +8,13 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::Outcome;
-use crate::cli::{Global, ServeArgs};
+use crate::cli::{Global, LogForm, ServeArgs};
 use crate::config::Config;
 use crate::serve::ClassifierId;
 use crate::{model, serve};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Outcome> {
-    log();
+    log(args.log);
     let config = Config::load(global.config.as_deref())?;
     let classifier = model::load(global, &config)?;
     let (vocabulary, id) = (classifier.vocabulary().clone(), id(&classifier));
@@ -30,11 +30,17 @@ fn id(classifier: &Classifier) -> ClassifierId {
         name: format!("{} {}", card.name, card.version),
         weights_hash: card.files.weights.to_string(),
         engine: classifier.engine().to_string(),
+        ability_sd: super::check::ability_sd(card),
     }
 }
 
-/// Sends log lines to standard error, chosen by `RUST_LOG`.
-fn log() {
+/// Sends the log to standard error, chosen by `RUST_LOG`.
+fn log(form: LogForm) {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match form {
+        LogForm::Text => subscriber.init(),
+        LogForm::Pretty => subscriber.pretty().init(),
+        LogForm::Json => subscriber.json().flatten_event(true).init(),
+    }
 }

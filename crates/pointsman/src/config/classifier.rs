@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pointsman_classifier::{DeviceChoice, EngineChoice, ModelSource};
+use pointsman_classifier::{DeviceChoice, EngineChoice, ModelSource, Precision};
 use pointsman_policy::config::{Diagnostics, Document, Entry};
 
 use super::reading;
@@ -16,6 +16,8 @@ pub(crate) struct ClassifierConfig {
     pub(crate) device: DeviceChoice,
     /// The arithmetic that it computes with.
     pub(crate) engine: EngineChoice,
+    /// The numbers that engine `candle` computes with.
+    pub(crate) precision: Precision,
     /// How long a request waits for its labels before it takes the row `unsure`.
     pub(crate) timeout: Duration,
     /// How many prompts may wait. Requests beyond that take the row `unsure` at once.
@@ -28,13 +30,14 @@ impl Default for ClassifierConfig {
             model: ModelSource::Embedded,
             device: DeviceChoice::Auto,
             engine: EngineChoice::Auto,
+            precision: Precision::Auto,
             timeout: Duration::from_millis(250),
             queue: 1024,
         }
     }
 }
 
-const KEYS: [&str; 5] = ["model", "device", "engine", "timeout_ms", "queue"];
+const KEYS: [&str; 6] = ["model", "device", "engine", "precision", "timeout_ms", "queue"];
 
 impl ClassifierConfig {
     pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> Self {
@@ -60,6 +63,11 @@ impl ClassifierConfig {
             "engine" => {
                 if let Some(engine) = reading::parsed(entry, diagnostics) {
                     self.engine = engine;
+                }
+            }
+            "precision" => {
+                if let Some(precision) = reading::parsed(entry, diagnostics) {
+                    self.precision = precision;
                 }
             }
             "timeout_ms" => {

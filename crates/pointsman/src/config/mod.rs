@@ -1,19 +1,24 @@
 //! `pointsman.toml`: found, read, checked.
 //!
-//! The sections `[server]`, `[classifier]`, `[record]`, `[failures]`, `[audit]` and `[providers]` are read here, those about routing by the policy
+//! The sections `[server]`, `[classifier]`, `[record]`, `[failures]`, `[keys]`, `[dashboard]`, `[telemetry]`, `[audit]` and `[providers]` are read here, those about routing by the policy
 //! crate, which needs to know the classifier's vocabulary, the providers and the models' abilities first.
 
 mod abilities;
 mod audit;
 mod classifier;
+mod dashboard;
 mod failures;
+mod keys;
 mod providers;
 mod reading;
 mod record;
+pub(crate) mod schema;
 mod server;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,10 +26,13 @@ use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
 use pointsman_policy::{Abilities, Catalogue, Policy};
-use pointsman_upstream::{FailurePolicy, Provider};
+use pointsman_upstream::{FailurePolicies, Provider};
 
 pub(crate) use classifier::ClassifierConfig;
-pub(crate) use server::ServerConfig;
+pub(crate) use dashboard::DashboardConfig;
+pub(crate) use keys::{ClientKey, KeyHash};
+pub(crate) use server::{ServerConfig, TlsFiles};
+pub(crate) use telemetry::TelemetryConfig;
 
 /// The file that is read when none is named.
 const FILE: &str = "pointsman.toml";
@@ -36,7 +44,8 @@ const BUILT_IN: &str = include_str!("../default.toml");
 const BUILT_IN_NAME: &str = "built-in configuration";
 
 /// The sections that are read here.
-const OWN_SECTIONS: [&str; 6] = ["audit", "classifier", "failures", "providers", "record", "server"];
+const OWN_SECTIONS: [&str; 9] =
+    ["audit", "classifier", "dashboard", "failures", "keys", "providers", "record", "server", "telemetry"];
 
 /// Everything that a configuration file says beside routing, with the file for [`Config::policy`].
 #[derive(Debug, Clone)]
@@ -52,8 +61,14 @@ pub(crate) struct Config {
     pub(crate) classifier: ClassifierConfig,
     /// `[record]`; nothing is recorded without it.
     pub(crate) record: Option<pointsman_record::Options>,
+    /// `[telemetry]`
+    pub(crate) telemetry: TelemetryConfig,
+    /// `[dashboard]`
+    pub(crate) dashboard: DashboardConfig,
     /// `[failures]`
-    pub(crate) failures: FailurePolicy,
+    pub(crate) failures: FailurePolicies,
+    /// `[keys]`; without any, everybody may ask.
+    pub(crate) keys: Vec<ClientKey>,
     /// `[providers]` and those that are built in.
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
     /// How able models are, by `[policy]`.
@@ -95,9 +110,12 @@ impl Config {
         let mut diagnostics = document.syntax().clone();
         let sections: Vec<&str> = OWN_SECTIONS.into_iter().chain(policy::SECTIONS).collect();
         document.check_sections(&sections, &mut diagnostics);
-        let server = ServerConfig::read(&document, &mut diagnostics);
+        let keys = keys::read(&document, &mut diagnostics);
+        let server = ServerConfig::read(&document, !keys.is_empty(), &mut diagnostics);
         let classifier = ClassifierConfig::read(&document, &mut diagnostics);
         let record = record::read(&document, &mut diagnostics);
+        let telemetry = TelemetryConfig::read(&document, &mut diagnostics);
+        let dashboard = DashboardConfig::read(&document, &mut diagnostics);
         let failures = failures::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
         let first_party = audit::read(&document, &providers, &mut diagnostics);
@@ -110,7 +128,10 @@ impl Config {
             server,
             classifier,
             record,
+            telemetry,
+            dashboard,
             failures,
+            keys,
             providers,
             abilities,
             first_party,
@@ -123,6 +144,11 @@ impl Config {
     pub(crate) fn listed(&self) -> BTreeMap<ProviderName, String> {
         let providers = self.providers.iter();
         providers.filter_map(|(name, own)| Some((name.clone(), own.listed_as()?.to_owned()))).collect()
+    }
+
+    /// The same for a server that listens elsewhere.
+    pub(crate) fn listening_on(&self, listen: SocketAddr) -> Self {
+        Self { server: ServerConfig { listen, ..self.server.clone() }, ..self.clone() }
     }
 
     /// The file that was read; nothing for the built-in configuration.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pointsman_domain::ProviderName;
 use pointsman_policy::config::{Diagnostics, Document, Entry};
-use pointsman_upstream::{BaseUrl, Bedrock, Endpoint, Provider, ProviderKind};
+use pointsman_upstream::{AzureAuth, BaseUrl, Bedrock, Endpoint, Provider, ProviderKind};
 
 use super::reading;
 
@@ -15,11 +15,14 @@ struct RawProvider<'a> {
     base_url: Option<Entry<'a>>,
     api_key_env: Option<Entry<'a>>,
     api_version: Option<Entry<'a>>,
+    responses: Option<Entry<'a>>,
+    auth: Option<Entry<'a>>,
     region: Option<Entry<'a>>,
     profile: Option<Entry<'a>>,
 }
 
-const KEYS: [&str; 6] = ["kind", "base_url", "api_key_env", "api_version", "region", "profile"];
+const KEYS: [&str; 8] =
+    ["kind", "base_url", "api_key_env", "api_version", "responses", "auth", "region", "profile"];
 
 /// Where the key to Azure is if nothing else is said.
 const AZURE_KEY: &str = "AZURE_OPENAI_API_KEY";
@@ -58,6 +61,8 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             "base_url" => raw.base_url = Some(key),
             "api_key_env" => raw.api_key_env = Some(key),
             "api_version" => raw.api_version = Some(key),
+            "responses" => raw.responses = Some(key),
+            "auth" => raw.auth = Some(key),
             "region" => raw.region = Some(key),
             "profile" => raw.profile = Some(key),
             name if is_secret(name) => refuse_secret(&key, diagnostics),
@@ -66,7 +71,10 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
     }
     let kind = kind(entry, &raw, diagnostics)?;
     if kind != ProviderKind::Azure {
-        refuse(kind, [&raw.api_version], diagnostics);
+        refuse(kind, [&raw.api_version, &raw.auth], diagnostics);
+    }
+    if kind != ProviderKind::OpenAiCompatible {
+        refuse(kind, [&raw.responses], diagnostics);
     }
     if kind != ProviderKind::Bedrock {
         refuse(kind, [&raw.region, &raw.profile], diagnostics);
@@ -79,16 +87,35 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
         ProviderKind::Azure => {
             let api_version = string(raw.api_version.as_ref(), diagnostics)?;
             let mut endpoint = endpoint(entry, &raw, None, diagnostics)?;
-            endpoint.api_key_env.get_or_insert_with(|| AZURE_KEY.to_owned());
-            Some(Provider::Azure { endpoint, api_version })
+            let auth =
+                raw.auth.as_ref().map_or(Some(AzureAuth::Key), |auth| azure_auth(auth, diagnostics))?;
+            if auth == AzureAuth::Key {
+                endpoint.api_key_env.get_or_insert_with(|| AZURE_KEY.to_owned());
+            }
+            Some(Provider::Azure { endpoint, api_version, auth })
         }
         ProviderKind::OpenAi => {
             endpoint(entry, &raw, Some(Endpoint::openai()), diagnostics).map(Provider::OpenAi)
         }
-        ProviderKind::OpenAiCompatible => endpoint(entry, &raw, None, diagnostics).map(Provider::OpenAi),
+        ProviderKind::OpenAiCompatible => {
+            let responses = raw.responses.as_ref().map_or(Some(false), |key| key.boolean(diagnostics))?;
+            let endpoint = endpoint(entry, &raw, None, diagnostics)?;
+            Some(Provider::OpenAi(Endpoint { responses, ..endpoint }))
+        }
         ProviderKind::Bedrock => bedrock(&raw, diagnostics).map(Provider::Bedrock),
         ProviderKind::Anthropic => {
             endpoint(entry, &raw, Some(Endpoint::anthropic()), diagnostics).map(Provider::Anthropic)
+        }
+    }
+}
+
+fn azure_auth(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<AzureAuth> {
+    match entry.string(diagnostics)?.get_ref().as_str() {
+        "key" => Some(AzureAuth::Key),
+        "entra" => Some(AzureAuth::Entra),
+        _ => {
+            entry.mismatch("\"key\" or \"entra\"", diagnostics);
+            None
         }
     }
 }
@@ -97,7 +124,7 @@ fn bedrock(raw: &RawProvider<'_>, diagnostics: &mut Diagnostics) -> Option<Bedro
     let region = string(raw.region.as_ref(), diagnostics)?;
     let profile = string(raw.profile.as_ref(), diagnostics)?;
     let api_key_env = match &raw.api_key_env {
-        Some(key) => Some(variable(key, diagnostics)?),
+        Some(key) => Some(reading::variable(key, diagnostics)?),
         None => None,
     };
     let base_url = match &raw.base_url {
@@ -153,7 +180,7 @@ fn endpoint(
     default: Option<Endpoint>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Endpoint> {
-    let key = raw.api_key_env.as_ref().map(|key| variable(key, diagnostics));
+    let key = raw.api_key_env.as_ref().map(|key| reading::variable(key, diagnostics));
     let base_url = match (&raw.base_url, &default) {
         (Some(url), _) => address(url, diagnostics),
         (None, Some(default)) => Some(default.base_url.clone()),
@@ -170,13 +197,13 @@ fn endpoint(
     };
     let api_key_env = match key {
         Some(variable) => Some(variable?),
-        None => default.and_then(|default| default.api_key_env),
+        None => default.as_ref().and_then(|default| default.api_key_env.clone()),
     };
     let base_url = base_url?;
     if let (Some(url), Some(variable)) = (&raw.base_url, &api_key_env) {
         warn_of_open_key(url, &base_url, variable, diagnostics);
     }
-    Some(Endpoint { base_url, api_key_env })
+    Some(Endpoint { base_url, api_key_env, responses: default.is_some_and(|default| default.responses) })
 }
 
 /// Whether a key looks as if its value were a secret.
@@ -204,25 +231,6 @@ fn address(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<BaseUrl> 
             let _ = diagnostics.error(entry.value_span(), entry.path(), message).unquoted();
         })
         .ok()
-}
-
-/// The name of an environment variable. Whoever puts the key itself there is told, without repeating it.
-fn variable(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let name = entry.string(diagnostics)?.into_inner();
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !is_name {
-        diagnostics
-            .error(
-                entry.value_span(),
-                entry.path(),
-                "`api_key_env` is not the name of an environment variable",
-            )
-            .unquoted()
-            .help("put the key in the environment and its variable's name here, such as \"OPENAI_API_KEY\"");
-        return None;
-    }
-    Some(name)
 }
 
 fn warn_of_open_key(entry: &Entry<'_>, url: &BaseUrl, variable: &str, diagnostics: &mut Diagnostics) {

@@ -47,3 +47,22 @@ pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
         })
         .ok()
 }
+
+/// The name of an environment variable. Whoever puts the key itself there is told, without repeating it.
+pub(super) fn variable(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = entry.string(diagnostics)?.into_inner();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name {
+        diagnostics
+            .error(
+                entry.value_span(),
+                entry.path(),
+                format!("`{}` is not the name of an environment variable", entry.name()),
+            )
+            .unquoted()
+            .help("put the key in the environment and its variable's name here, such as \"OPENAI_API_KEY\"");
+        return None;
+    }
+    Some(name)
+}

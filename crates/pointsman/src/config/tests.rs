@@ -1,6 +1,7 @@
 //! What the file says, and what is said about it.
 
-use pointsman_upstream::Bedrock;
+use pointsman_domain::ModelId;
+use pointsman_upstream::{AzureAuth, Bedrock, FailurePolicy};
 
 use super::*;
 
@@ -50,13 +51,24 @@ fn every_key_is_read() {
         r#"
         [server]
         listen = "[::1]:9000"
+        tls_certificate = "cert.pem"
+        tls_key = "key.pem"
         body_limit_bytes = 1024
+        header_limit_bytes = 9000
+        messages_limit = 10
+        images_limit = 11
+        in_flight_limit = 12
+        connections_limit = 13
+        header_timeout_ms = 14
+        body_timeout_ms = 15
+        write_timeout_ms = 16
         drain_timeout_ms = 1500
         connect_timeout_ms = 200
         [classifier]
         model = "models/other"
         device = "cpu"
         engine = "candle"
+        precision = "f16"
         timeout_ms = 20
         queue = 16
         [record]
@@ -74,6 +86,16 @@ fn every_key_is_read() {
         retry_percent = 7
         breaker_failures = 8
         breaker_pause_ms = 9
+        health_check_ms = 10
+        [failures.models.own]
+        retries = 0
+        [models]
+        own = { use = "local/model" }
+        [keys.ann]
+        hash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        models = ["auto"]
+        requests_per_minute = 3
+        usd_per_day = 1.5
         [providers.local]
         kind = "openai_compatible"
         base_url = "http://127.0.0.1:8000/v1"
@@ -92,7 +114,7 @@ fn every_key_is_read() {
     assert_eq!(diagnostics, []);
     let ms = std::time::Duration::from_millis;
     assert_eq!(
-        config.failures,
+        config.failures.usual,
         FailurePolicy {
             first_byte_timeout: ms(1),
             idle_timeout: ms(2),
@@ -103,14 +125,39 @@ fn every_key_is_read() {
             retry_percent: 7,
             breaker_failures: 8,
             breaker_pause: ms(9),
+            health_check: Some(ms(10)),
         }
+    );
+    let own = ModelId::parse("local/model").expect("provider/model");
+    assert_eq!(
+        config.failures.models,
+        BTreeMap::from([(own, FailurePolicy { retries: 0, ..config.failures.usual.clone() })])
+    );
+    assert_eq!(
+        config.keys,
+        [ClientKey {
+            name: "ann".to_owned(),
+            hash: KeyHash::of(b"abc"),
+            models: Some(["auto".to_owned()].into()),
+            requests_per_minute: Some(3),
+            usd_per_day: Some(1.5),
+        }]
     );
     assert_eq!(
         (config.server, config.classifier),
         (
             ServerConfig {
                 listen: "[::1]:9000".parse().expect("valid"),
+                tls: Some(TlsFiles { certificate: "cert.pem".into(), key: "key.pem".into() }),
                 body_limit_bytes: 1024,
+                header_limit_bytes: 9000,
+                messages_limit: 10,
+                images_limit: 11,
+                in_flight_limit: 12,
+                connections_limit: 13,
+                header_timeout: ms(14),
+                body_timeout: ms(15),
+                write_timeout: ms(16),
                 drain_timeout: std::time::Duration::from_millis(1500),
                 connect_timeout: std::time::Duration::from_millis(200),
             },
@@ -118,6 +165,7 @@ fn every_key_is_read() {
                 model: "models/other".parse().expect("valid"),
                 device: "cpu".parse().expect("valid"),
                 engine: "candle".parse().expect("valid"),
+                precision: "f16".parse().expect("valid"),
                 timeout: std::time::Duration::from_millis(20),
                 queue: 16,
             }
@@ -205,6 +253,67 @@ fn bedrock_has_a_region_and_a_profile_and_others_have_not() {
     assert_eq!(config.providers[&ProviderName::new("bedrock")], Provider::Bedrock(Bedrock::default()));
     let said = said("[providers.openai]\nregion = \"eu-west-1\"\n");
     assert!(said.contains("a provider of kind `openai` has no `region`"), "{said}");
+}
+
+#[test]
+fn azure_may_be_asked_with_a_token() {
+    let read_auth = |line: &str| {
+        let text =
+            format!("[providers.work]\nkind = \"azure\"\nbase_url = \"https://x.openai.azure.com\"\n{line}");
+        let (config, diagnostics) = read(&text);
+        let Provider::Azure { auth, endpoint, .. } = config.providers[&ProviderName::new("work")].clone()
+        else {
+            panic!("{diagnostics:?}");
+        };
+        (auth, endpoint.api_key_env)
+    };
+    assert_eq!(read_auth(""), (AzureAuth::Key, Some("AZURE_OPENAI_API_KEY".to_owned())));
+    assert_eq!(read_auth("auth = \"entra\""), (AzureAuth::Entra, None));
+    assert!(
+        said("[providers.openai]\nauth = \"entra\"\n").contains("a provider of kind `openai` has no `auth`")
+    );
+    assert!(said("[providers.openai]\nresponses = true\n").contains("has no `responses`"));
+}
+
+#[test]
+fn faults_of_keys_and_of_models_failures_are_named() {
+    let said = said(
+        r#"
+[keys.ann]
+hash = "sk-planted-key"
+[keys.bob]
+models = "auto"
+[keys.eve]
+hash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+usd_per_day = -1
+request_per_minute = 3
+[keys.mallory]
+hash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+[server]
+tls_key = "key.pem"
+[failures.models.stong]
+retries = 1
+[failures.models.strong]
+total_timeout_ms = 5
+[models]
+strong = "demo/large"
+"#,
+    );
+    assert!(!said.contains("planted"), "{said}");
+    for fault in [
+        "`hash` is not `sha256:` and 64 hexadecimal digits",
+        "the key `bob` has no `hash`",
+        "`usd_per_day` must be a number from 0",
+        "unknown key `request_per_minute`",
+        "did you mean `requests_per_minute`?",
+        "`mallory` has the same hash as `eve`",
+        "`tls_key` without `tls_certificate`",
+        "there is no model `stong`",
+        "did you mean `strong`?",
+        "unknown key `total_timeout_ms`",
+    ] {
+        assert!(said.contains(fault), "`{fault}` is not in\n{said}");
+    }
 }
 
 #[test]

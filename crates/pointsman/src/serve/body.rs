@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use futures_util::StreamExt as _;
 
 use super::error::ApiError;
+use super::limits::Limits;
 
 /// How much of a body that is too long is read and thrown away before the refusal is sent. Clients that send all before
 /// they listen would otherwise see a broken connection instead of the reason.
@@ -16,8 +17,26 @@ const DISCARDED_BYTES: usize = 64 << 20;
 /// How long that may take.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The whole body, if it is no longer than `limit_bytes`, however it is sent.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
+/// The whole body, if it is no longer than it may be, however it is sent, and comes in time.
+pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, ApiError> {
+    read_at_most(headers, body, limits, limits.body_bytes).await
+}
+
+/// As [`read`], if it is also no longer than `most_bytes`.
+pub(super) async fn read_at_most(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &Limits,
+    most_bytes: usize,
+) -> Result<Bytes, ApiError> {
+    let most_bytes = most_bytes.min(limits.body_bytes);
+    match tokio::time::timeout(limits.body_timeout, read_all(headers, body, most_bytes)).await {
+        Ok(read) => read,
+        Err(_) => Err(ApiError::too_slow(limits.body_timeout)),
+    }
+}
+
+async fn read_all(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
     let mut stream = body.into_data_stream();
     if declared_bytes(headers).is_some_and(|bytes| bytes > limit_bytes as u64) {
         // A client that asks before it sends has nothing to throw away.

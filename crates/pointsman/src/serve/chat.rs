@@ -1,22 +1,26 @@
-//! `POST /v1/chat/completions`, and how a chat of either dialect is answered.
+//! `POST /v1/chat/completions`, and how requests of every dialect are answered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use pointsman_domain::{ModelId, ModelName, Prompt, RequestFacts};
 use pointsman_policy::Table;
 use pointsman_upstream::openai::ChatRequest;
-use pointsman_upstream::{Call, Dialect, MessagesRequest, RequestBody, RequestError};
+use pointsman_upstream::{
+    Call, CompletionsRequest, Dialect, MessagesRequest, RequestBody, RequestError, RequestSize,
+    ResponsesRequest, Wanted,
+};
 use tokio::time::Instant;
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::forward::{first_answer, pass_on};
+use super::incoming::Incoming;
+use super::keys::Caller;
+use super::limits::Limits;
 use super::live::Live;
 use super::record_reply::Trail;
 use super::request_id::RequestId;
@@ -27,31 +31,39 @@ use super::{body, clock};
 /// Routes a chat, or passes it to the model that it names.
 pub(super) async fn completions(
     State(sidecar): State<Arc<Sidecar>>,
-    Extension(request_id): Extension<RequestId>,
-    headers: HeaderMap,
-    body: Body,
+    incoming: Incoming,
 ) -> Result<Response, ApiError> {
-    answer(&sidecar, Dialect::OpenAiChat, &request_id, &headers, body).await
+    answer(&sidecar, Dialect::OpenAiChat, incoming).await
 }
 
-/// Answers a chat of `dialect`, be it routed or not.
+/// Answers a request of `dialect`, be it routed or not.
 pub(super) async fn answer(
     sidecar: &Arc<Sidecar>,
     dialect: Dialect,
-    request_id: &RequestId,
-    headers: &HeaderMap,
-    body: Body,
+    incoming: Incoming,
 ) -> Result<Response, ApiError> {
-    let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
-    let arrival = Arrival::now(match dialect {
-        Dialect::OpenAiChat => "/v1/chat/completions",
-        Dialect::Anthropic => "/v1/messages",
-    });
+    let Incoming { request_id, caller, headers, body } = incoming;
+    let body = RequestBody::parse(body::read(&headers, body, &sidecar.limits).await?)?;
+    let arrival = Arrival::now(endpoint(dialect));
+    caller.may_ask(body.model())?;
     let live = sidecar.live();
-    let call = call(dialect, request_id, headers, &body, &live)?;
+    let call = call(dialect, &request_id, &headers, &body, &live)?;
     match destination::find(body.model(), &live.policy, &live.upstream)? {
-        Destination::Model(target) => direct(sidecar, &live, target, call).await,
-        Destination::Table(table) => routed(sidecar, &live, table, call, &arrival).await,
+        Destination::Model(target) => {
+            check_unread(&sidecar.limits, &call)?;
+            direct(sidecar, &live, target, call, &caller).await
+        }
+        Destination::Table(table) => routed(sidecar, &live, table, call, &arrival, &caller).await,
+    }
+}
+
+/// Where requests of `dialect` come.
+fn endpoint(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiChat => "/v1/chat/completions",
+        Dialect::OpenAiResponses => "/v1/responses",
+        Dialect::OpenAiCompletions => "/v1/completions",
+        Dialect::Anthropic => "/v1/messages",
     }
 }
 
@@ -64,6 +76,7 @@ pub(super) fn call<'a>(
     live: &Live,
 ) -> Result<Call<'a>, ApiError> {
     Ok(Call {
+        wanted: Wanted::Reply,
         dialect,
         headers,
         body,
@@ -71,7 +84,7 @@ pub(super) fn call<'a>(
         received_unix_s: clock::unix_s(clock::now()),
         about: "",
         now: clock::system,
-        deadline: Instant::now() + time_limit(headers, live.upstream.failures().total_timeout)?,
+        deadline: Instant::now() + time_limit(headers, live.upstream.failures().usual.total_timeout)?,
     })
 }
 
@@ -89,23 +102,48 @@ fn time_limit(headers: &HeaderMap, most: Duration) -> Result<Duration, ApiError>
 }
 
 /// What routing needs to know of a request.
-pub(super) fn read(call: &Call<'_>) -> Result<(Prompt, RequestFacts), RequestError> {
+pub(super) fn read(call: &Call<'_>) -> Result<(Prompt, RequestFacts, RequestSize), RequestError> {
     let bytes = call.body.bytes();
     match call.dialect {
-        Dialect::OpenAiChat => ChatRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
-        Dialect::Anthropic => MessagesRequest::parse(bytes).map(|request| (request.prompt, request.facts)),
+        Dialect::OpenAiChat => {
+            ChatRequest::parse(bytes).map(|request| (request.prompt, request.facts, request.size))
+        }
+        Dialect::OpenAiResponses => {
+            ResponsesRequest::parse(bytes).map(|request| (request.prompt, request.facts, request.size))
+        }
+        Dialect::OpenAiCompletions => {
+            CompletionsRequest::parse(bytes).map(|request| (request.prompt, request.facts, request.size))
+        }
+        Dialect::Anthropic => {
+            MessagesRequest::parse(bytes).map(|request| (request.prompt, request.facts, request.size))
+        }
     }
 }
 
-async fn direct(
+/// Checks the size of a request that is passed on without being read, if it is long enough to be too large. What cannot be
+/// read is for the provider to judge.
+fn check_unread(limits: &Limits, call: &Call<'_>) -> Result<(), ApiError> {
+    if !limits.may_be_exceeded(call.body.bytes().len()) {
+        return Ok(());
+    }
+    read(call).map_or(Ok(()), |(_, _, size)| limits.check(size))
+}
+
+/// Asks one model, and no other.
+pub(super) async fn direct(
     sidecar: &Arc<Sidecar>,
     live: &Live,
     target: ModelId,
     call: Call<'_>,
+    caller: &Caller,
 ) -> Result<Response, ApiError> {
+    let price =
+        live.policy.models().values().find(|model| model.target == target).and_then(|model| model.price);
+    caller.may_spend_at(&target, price)?;
     let candidates = vec![(ModelName::new(target.to_string()), target)];
-    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut Vec::new()).await?;
-    Ok(pass_on(sidecar, answer.reply, HeaderMap::new()))
+    let answer = first_answer(sidecar, live, candidates, call, &mut Vec::new()).await?;
+    let reply = caller.charge(answer.span.until_the_end_of(answer.reply), &call, price);
+    Ok(pass_on(sidecar, reply, HeaderMap::new()))
 }
 
 async fn routed(
@@ -114,16 +152,18 @@ async fn routed(
     table: &Table,
     call: Call<'_>,
     arrival: &Arrival,
+    caller: &Caller,
 ) -> Result<Response, ApiError> {
-    let (prompt, facts) = read(&call)?;
+    let (prompt, facts, size) = read(&call)?;
+    sidecar.limits.check(size)?;
     let routed = route(sidecar, table, prompt, facts, arrival).await;
     let mut trail = Trail::of(sidecar, &routed, arrival);
     let about = routed.summary();
     let (candidates, call) = (routed.candidates(&live.policy), Call { about: &about, ..call });
-    let answer = first_answer(sidecar, &live.upstream, candidates, call, &mut trail.attempts).await;
+    let answer = first_answer(sidecar, live, candidates, call, &mut trail.attempts).await;
     let answer = answer.inspect_err(|_| trail.failed())?;
     let decision = routed.headers((&answer.by.0, &answer.by.1), &answer.failed);
     let price = live.policy.models().get(&answer.by.0).and_then(|model| model.price);
-    let reply = trail.follow(answer.reply, call.dialect, answer.called, price);
-    Ok(pass_on(sidecar, reply, decision))
+    let reply = trail.follow(answer.reply, call.dialect, (answer.called, answer.span), price);
+    Ok(pass_on(sidecar, caller.charge(reply, &call, price), decision))
 }

@@ -27,7 +27,7 @@ pub(super) async fn classify(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let bytes = body::read(&headers, body, sidecar.body_limit_bytes).await?;
+    let bytes = body::read(&headers, body, &sidecar.limits).await?;
     match input::Body::parse(&bytes)?.prompts()? {
         Prompts::One(prompt) => {
             let labels = label(&sidecar, prompt).await?;

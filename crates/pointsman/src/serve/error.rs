@@ -1,5 +1,7 @@
 //! Errors of the sidecar itself, in the shapes that OpenAI's and Anthropic's clients expect.
 
+use std::time::Duration;
+
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,6 +33,21 @@ impl ApiError {
         );
         let body = ErrorBody::invalid_request(message).code("request_too_large");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, body)
+    }
+
+    /// 408: the body has not come in time.
+    pub(super) fn too_slow(limit: Duration) -> Self {
+        let message = format!(
+            "the body did not come within {} ms: send it faster, or raise body_timeout_ms in [server]",
+            limit.as_millis()
+        );
+        Self::new(StatusCode::REQUEST_TIMEOUT, ErrorBody::invalid_request(message).code("request_timeout"))
+    }
+
+    /// 429: not so often, or not so much.
+    pub(super) fn too_many(message: impl Into<String>, code: &'static str, retry_after_s: u32) -> Self {
+        let body = ErrorBody::rate_limit(message).code(code);
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, body) }
     }
 
     /// 503: not now.
@@ -70,10 +87,18 @@ impl IntoResponse for ApiError {
 }
 
 impl ApiError {
+    /// The response that clients of the API at `path` expect.
+    pub(super) fn at(self, path: &str) -> Response {
+        let is_anthropic = path.starts_with("/v1/messages");
+        self.in_dialect(if is_anthropic { Dialect::Anthropic } else { Dialect::OpenAiChat })
+    }
+
     /// The response that clients of `dialect` expect.
     pub(super) fn in_dialect(self, dialect: Dialect) -> Response {
         let body = match dialect {
-            Dialect::OpenAiChat => self.body.to_json(),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompletions => {
+                self.body.to_json()
+            }
             Dialect::Anthropic => {
                 ErrorReply::of_status(self.status, self.body.message()).to_json(dialect).to_string()
             }

@@ -35,7 +35,7 @@ pub(super) async fn feedback(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Told>, ApiError> {
-    let bytes = body::read(&headers, body, sidecar.body_limit_bytes).await?;
+    let bytes = body::read(&headers, body, &sidecar.limits).await?;
     let told: Told = serde_json::from_slice(&bytes).map_err(|error| {
         ApiError::bad_request(format!("send {{\"decision\": \"…\", \"score\": 0 to 1}}: {error}"), None)
     })?;

@@ -1,5 +1,6 @@
 //! Asking models, one after another, until one answers.
 
+use std::collections::VecDeque;
 use std::future::ready;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,12 +13,16 @@ use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_record::Attempt;
-use pointsman_upstream::{Call, Client, Reply, Side, UpstreamError, retry_after, until_content, wait};
+use pointsman_upstream::{
+    Call, Client, Reply, Side, UpstreamError, overflows, retry_after, until_content, wait,
+};
 use tokio::time::Instant;
 
 use super::clock;
+use super::live::Live;
 use super::record::micros;
 use super::sidecar::Sidecar;
+use super::spans::CallSpan;
 
 /// A reply, and who gave it after whom.
 #[derive(Debug)]
@@ -29,26 +34,30 @@ pub(super) struct Answer {
     pub(super) called: Instant,
     /// Who was asked before and failed.
     pub(super) failed: Vec<ModelName>,
+    /// What traces the call.
+    pub(super) span: CallSpan,
 }
 
 /// Asks `candidates` in order. One that is left alone, cannot be reached, breaks off before it says anything, or answers
 /// with a status that passes (408, 409, 429, from 500), makes way for the next, once it has been asked again as often as
-/// the policy says; the last one is asked in any case, and what it does is the answer. Each call is noted in `attempts`.
+/// the policy says; one for which the request is too long makes way for the next that takes more. The last one is asked in
+/// any case, and what it does is the answer. Each call is noted in `attempts`.
 pub(super) async fn first_answer(
     sidecar: &Sidecar,
-    upstream: &Arc<Client>,
+    live: &Live,
     candidates: Vec<(ModelName, ModelId)>,
     call: Call<'_>,
     attempts: &mut Vec<Attempt>,
 ) -> Result<Answer, UpstreamError> {
+    let upstream = &live.upstream;
     upstream.budget().deposit();
-    let mut candidates = candidates.into_iter().peekable();
+    let mut candidates = VecDeque::from(candidates);
     let mut failed = Vec::new();
     loop {
-        let Some((name, target)) = candidates.next() else {
+        let Some((name, target)) = candidates.pop_front() else {
             unreachable!("every decision has a model, and the last one returns");
         };
-        let next = candidates.peek().map(|(name, _)| name.clone());
+        let next = candidates.front().map(|(name, _)| name.clone());
         if let Some(next) = &next
             && !upstream.breakers().admit(&target, Instant::now())
         {
@@ -56,15 +65,24 @@ pub(super) async fn first_answer(
             failed.push(name);
             continue;
         }
-        let (outcome, called) = ask_again(sidecar, upstream, (&name, &target), call, attempts).await;
+        let (outcome, called, span) = ask_again(sidecar, upstream, (&name, &target), call, attempts).await;
         let next = next.filter(|_| Instant::now() < call.deadline);
         match (outcome, next) {
             (Ok(reply), Some(next)) if passes(reply.status) => {
                 go_on(sidecar, &name, &next, reply.status.as_str());
             }
-            (Ok(reply), _) => {
-                let reply = watched(upstream, &target, reply, call.deadline);
-                return Ok(Answer { reply, by: (name, target), called, failed });
+            (Ok(reply), next) => {
+                let (reply, is_too_long) = match next {
+                    Some(_) => overflows(reply).await,
+                    None => (reply, false),
+                };
+                let larger = if is_too_long { larger(live, &name, &candidates) } else { VecDeque::new() };
+                let Some((next, _)) = larger.front() else {
+                    let reply = watched(upstream, &target, reply, call.deadline);
+                    return Ok(Answer { reply, by: (name, target), called, failed, span });
+                };
+                go_on(sidecar, &name, next, "context window");
+                candidates = larger;
             }
             (Err(error), Some(next)) if error.kind().retryable() => {
                 go_on(sidecar, &name, &next, error.kind().as_str());
@@ -75,27 +93,47 @@ pub(super) async fn first_answer(
     }
 }
 
-/// Asks a model until it answers, or asking again is of no use or not allowed. Also tells when the last call was made.
+/// Those of `candidates` that may take a request which is too long for `name`: all whose context window is not known to be
+/// as small.
+fn larger(
+    live: &Live,
+    name: &ModelName,
+    candidates: &VecDeque<(ModelName, ModelId)>,
+) -> VecDeque<(ModelName, ModelId)> {
+    let window = |name: &ModelName| {
+        let model = live.policy.models().get(name)?;
+        model.max_input.or(model.context)
+    };
+    let too_small = window(name);
+    let may_take = |name: &ModelName| window(name).zip(too_small).is_none_or(|(own, small)| own > small);
+    candidates.iter().filter(|(name, _)| may_take(name)).cloned().collect()
+}
+
+/// Asks a model until it answers, or asking again is of no use or not allowed. Also tells when the last call was made, and
+/// gives what traces it.
 async fn ask_again(
     sidecar: &Sidecar,
     upstream: &Client,
     (name, target): (&ModelName, &ModelId),
     call: Call<'_>,
     attempts: &mut Vec<Attempt>,
-) -> (Result<Reply, UpstreamError>, Instant) {
+) -> (Result<Reply, UpstreamError>, Instant, CallSpan) {
     let mut failures = 0;
     loop {
         let called = Instant::now();
-        let outcome = ask(sidecar, upstream, target, call).await;
+        let span = sidecar.spans.call(upstream, name, target);
+        let headers = span.headers(call.headers);
+        let outcome = ask(sidecar, upstream, target, Call { headers: &headers, ..call }).await;
+        span.replied(&outcome);
         attempts.push(attempt(name, target, &outcome, called));
         let is_left_alone = note(upstream, target, &outcome, call.deadline);
         failures += 1;
-        match pause(upstream, &outcome, failures, call.deadline) {
+        match pause(upstream, target, &outcome, failures, call.deadline) {
             Some(pause) if !is_left_alone && upstream.budget().withdraw() => {
                 tracing::info!(%target, failures, pause_ms = pause.as_millis(), "a model is asked again");
                 tokio::time::sleep(pause).await;
             }
-            _ => return (outcome, called),
+            _ => return (outcome, called, span),
         }
     }
 }
@@ -103,6 +141,7 @@ async fn ask_again(
 /// How long to wait before the same model is asked again; `None` if that is of no use.
 fn pause(
     upstream: &Client,
+    target: &ModelId,
     outcome: &Result<Reply, UpstreamError>,
     failures: u32,
     deadline: Instant,
@@ -112,7 +151,7 @@ fn pause(
         Err(error) if error.kind().passes() => None,
         _ => return None,
     };
-    let policy = upstream.failures();
+    let policy = upstream.failures().of(target);
     let pause = wait(policy, failures, asked, clock::random()).filter(|_| failures <= policy.retries)?;
     (Instant::now() + pause < deadline).then_some(pause)
 }

@@ -6,6 +6,11 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
 
+use pointsman_domain::ModelId;
+use tokio::time::Instant;
+
+use super::clock;
+use super::metrics::Observed;
 use super::sidecar::Sidecar;
 
 /// The process is alive.
@@ -26,9 +31,17 @@ pub(super) async fn readyz(State(sidecar): State<Arc<Sidecar>>) -> (StatusCode, 
 pub(super) async fn metrics(
     State(sidecar): State<Arc<Sidecar>>,
 ) -> ([(HeaderName, &'static str); 1], String) {
+    let live = sidecar.live();
+    let failing = live.upstream.breakers().failing(Instant::now());
+    let is_open =
+        |target: &ModelId| failing.iter().any(|one| one.target == *target && one.left_alone.is_some());
+    let models = live.policy.models().iter();
+    let state = Observed {
+        classify_waiting: sidecar.labelling.waiting(),
+        records: sidecar.recording.counts().unwrap_or_default(),
+        drift: sidecar.traffic.drift(clock::now().0),
+        models: models.map(|(name, model)| (name, is_open(&model.target))).collect(),
+    };
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(CONTENT_TYPE, content_type)],
-        sidecar.metrics.encode(sidecar.labelling.waiting(), sidecar.recording.counts().unwrap_or_default()),
-    )
+    ([(CONTENT_TYPE, content_type)], sidecar.metrics.encode(&state))
 }

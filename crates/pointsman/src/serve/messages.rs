@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
 use pointsman_upstream::{Dialect, RequestBody};
 use serde_json::json;
 
@@ -15,6 +14,7 @@ use super::chat::{answer, call, read};
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::forward::pass_on;
+use super::incoming::Incoming;
 use super::request_id::RequestId;
 use super::routing::{Arrival, route};
 use super::sidecar::Sidecar;
@@ -26,36 +26,26 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const ESTIMATED: HeaderName = HeaderName::from_static("x-pointsman-estimated");
 
 /// Routes a message, or passes it to the model that it names.
-pub(super) async fn create(
-    State(sidecar): State<Arc<Sidecar>>,
-    Extension(request_id): Extension<RequestId>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    finish(answer(&sidecar, Dialect::Anthropic, &request_id, &headers, body).await, &request_id)
+pub(super) async fn create(State(sidecar): State<Arc<Sidecar>>, incoming: Incoming) -> Response {
+    let request_id = incoming.request_id.clone();
+    finish(answer(&sidecar, Dialect::Anthropic, incoming).await, &request_id)
 }
 
 /// Counts the tokens of a request as the model would that answers it.
-pub(super) async fn count_tokens(
-    State(sidecar): State<Arc<Sidecar>>,
-    Extension(request_id): Extension<RequestId>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    finish(count(&sidecar, &request_id, &headers, body).await, &request_id)
+pub(super) async fn count_tokens(State(sidecar): State<Arc<Sidecar>>, incoming: Incoming) -> Response {
+    let request_id = incoming.request_id.clone();
+    finish(count(&sidecar, incoming).await, &request_id)
 }
 
-async fn count(
-    sidecar: &Arc<Sidecar>,
-    request_id: &RequestId,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let body = RequestBody::parse(body::read(headers, body, sidecar.body_limit_bytes).await?)?;
+async fn count(sidecar: &Arc<Sidecar>, incoming: Incoming) -> Result<Response, ApiError> {
+    let Incoming { request_id, caller, headers, body } = incoming;
+    let body = RequestBody::parse(body::read(&headers, body, &sidecar.limits).await?)?;
     let arrival = Arrival::now("/v1/messages/count_tokens");
+    caller.may_ask(body.model())?;
     let live = sidecar.live();
-    let call = call(Dialect::Anthropic, request_id, headers, &body, &live)?;
-    let (prompt, facts) = read(&call)?;
+    let call = call(Dialect::Anthropic, &request_id, &headers, &body, &live)?;
+    let (prompt, facts, size) = read(&call)?;
+    sidecar.limits.check(size)?;
     let input_tokens = facts.input_tokens.0;
     let (target, decision) = match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => (target, HeaderMap::new()),

@@ -1,11 +1,13 @@
 //! What is counted, for Prometheus.
 
+mod replies;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pointsman_domain::{AbstainReason, Decision, Labels, ProviderName};
-use pointsman_policy::UnixMicros;
-use pointsman_record::Counts;
+use pointsman_domain::{AbstainReason, Decision, Labels, ModelName, ProviderName};
+use pointsman_policy::{Price, UnixMicros};
+use pointsman_record::{Answered, Counts, Record};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,8 +16,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::replies::Replies;
 use super::clock::unix_s;
 use super::record::ClassifierId;
+use super::traffic::Drift;
 
 /// Upper ends of the buckets for classifying, in seconds.
 const CLASSIFY_BUCKETS_S: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -41,6 +45,7 @@ pub(super) struct Metrics {
     record_failures: Counter,
     reloads: Family<ReloadLabels, Counter>,
     reload_seconds: Gauge<i64>,
+    replies: Replies,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -111,6 +116,7 @@ impl Metrics {
             record_failures: Counter::default(),
             reloads: Family::default(),
             reload_seconds: Gauge::default(),
+            replies: Replies::new(),
         };
         metrics.register();
         let about = vec![("model", classifier.name.clone()), ("engine", classifier.engine.clone())];
@@ -169,6 +175,7 @@ impl Metrics {
             Unit::Seconds,
             self.reload_seconds.clone(),
         );
+        self.replies.register(registry);
     }
 
     /// The configuration was read again, or refused.
@@ -178,6 +185,21 @@ impl Metrics {
         if used {
             self.reload_seconds.set(i64::try_from(unix_s(at)).unwrap_or(i64::MAX));
         }
+    }
+
+    /// A decision took its time.
+    pub(super) fn took(&self, record: &Record) {
+        self.replies.took(record);
+    }
+
+    /// The reply to a routed request ended; what it cost is compared with `baseline`.
+    pub(super) fn ended(&self, answered: &Answered, baseline: Option<(&ModelName, Price)>) {
+        self.replies.ended(answered, baseline);
+    }
+
+    /// Requests being answered.
+    pub(super) fn in_flight(&self) -> i64 {
+        self.in_flight.get()
     }
 
     /// A request got its head. `endpoint` is the path as the router knows it.
@@ -231,7 +253,8 @@ impl Metrics {
     }
 
     /// Everything, in the OpenMetrics text format, with what others count.
-    pub(super) fn encode(&self, classify_waiting: usize, records: Counts) -> String {
+    pub(super) fn encode(&self, state: &Observed<'_>) -> String {
+        let Observed { classify_waiting, records, drift, .. } = state;
         let dropped = |part, count| {
             self.record_drops.get_or_create(&DropLabels { part }).inner().store(count, Ordering::Relaxed);
         };
@@ -239,12 +262,27 @@ impl Metrics {
         dropped("answer", records.dropped_answers);
         self.records.inner().store(records.written, Ordering::Relaxed);
         self.record_failures.inner().store(records.failed_commits, Ordering::Relaxed);
-        self.classify_waiting.set(i64::try_from(classify_waiting).unwrap_or(i64::MAX));
+        self.replies.drift(drift);
+        self.replies.breakers(state.models.iter().copied());
+        self.classify_waiting.set(i64::try_from(*classify_waiting).unwrap_or(i64::MAX));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
             .expect("writing to a string does not fail");
         text
     }
+}
+
+/// What others count, when somebody asks.
+#[derive(Debug)]
+pub(super) struct Observed<'a> {
+    /// Prompts that wait to be labelled.
+    pub(super) classify_waiting: usize,
+    /// How recording fares.
+    pub(super) records: Counts,
+    /// How the last hour's labels differ from those before.
+    pub(super) drift: Drift,
+    /// The models of the table, and whether each is left alone.
+    pub(super) models: Vec<(&'a ModelName, bool)>,
 }
 
 /// A request that is being answered.

@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::metrics::InFlight;
 use super::request_id::RequestId;
 use super::sidecar::Sidecar;
+use super::spans::RequestSpan;
 
 /// Counts a request from its head to the last byte of its response. Nothing of its content is logged.
 pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, request: Request, next: Next) -> Response {
@@ -25,19 +26,22 @@ pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, request: Request,
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let endpoint = path.as_ref().map_or("unknown", MatchedPath::as_str);
+    let span = sidecar.spans.request(&method, endpoint, request.headers());
     let id = request.extensions().get::<RequestId>().cloned();
-    let response = answer_or_panic(request, next).await;
+    let response = span.around(answer_or_panic(request, next)).await;
     let status = response.status().as_u16();
     sidecar.metrics.answered(endpoint, status);
+    span.answered(status);
     tracing::info!(
         request_id = id.as_ref().map(RequestId::as_str),
+        trace_id = span.trace_id(),
         %method,
         endpoint,
         status,
         head_us = start.elapsed().as_micros(),
         "answered"
     );
-    response.map(|body| Body::new(Counted { body, _in_flight: in_flight }))
+    response.map(|body| Body::new(Counted { body, _in_flight: in_flight, _span: span }))
 }
 
 /// The response, or an error in its place should the handler panic. The panic hook has said where by then.
@@ -52,6 +56,7 @@ async fn answer_or_panic(request: Request, next: Next) -> Response {
 struct Counted {
     body: Body,
     _in_flight: InFlight,
+    _span: RequestSpan,
 }
 
 impl HttpBody for Counted {

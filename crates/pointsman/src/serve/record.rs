@@ -15,12 +15,14 @@ use super::clock;
 use super::routing::{Arrival, Routed};
 
 /// What labels: its name and version, and the hash of its weights.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClassifierId {
     pub(crate) name: String,
     pub(crate) weights_hash: String,
     /// What computes its encoder; it is reported, not recorded.
     pub(crate) engine: String,
+    /// Standard error of the abilities that it gives prompts, on which chances of success depend.
+    pub(crate) ability_sd: f32,
 }
 
 /// Where decisions are recorded, if they are.
@@ -66,13 +68,10 @@ impl Recording {
         self.recorder.as_ref().filter(|recorder| recorder.keeps_prompts()).map(|_| prompt.clone())
     }
 
-    /// Records a decision, and what [`Recording::copy`] gave of its prompt.
-    pub(super) fn decided(&self, routed: &Routed<'_>, arrival: &Arrival, prompt: Option<Prompt>) {
-        let Some(recorder) = &self.recorder else {
-            return;
-        };
+    /// A decision as it is recorded, without its prompt.
+    pub(super) fn record(&self, routed: &Routed<'_>, arrival: &Arrival) -> Record {
         let unhealthy = routed.state.unhealthy_until.iter();
-        let record = Record {
+        Record {
             version: VERSION,
             id: routed.id.to_string(),
             time_us: routed.now.0,
@@ -91,8 +90,14 @@ impl Recording {
             prompt: None,
             answered: None,
             feedback: None,
-        };
-        recorder.decided(Box::new(record), prompt);
+        }
+    }
+
+    /// Records a decision, and what [`Recording::copy`] gave of its prompt.
+    pub(super) fn decided(&self, record: Record, prompt: Option<Prompt>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.decided(Box::new(record), prompt);
+        }
     }
 
     /// Records how the request of a decision was answered.

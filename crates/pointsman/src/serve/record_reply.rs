@@ -1,4 +1,4 @@
-//! Watching a routed request to its end, for its record.
+//! Watching a routed request to its end, for its record and for what is counted.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::record::micros;
 use super::routing::{Arrival, Routed};
 use super::sidecar::Sidecar;
+use super::spans::CallSpan;
 
 /// What is known so far of how a request is answered. It is recorded when this is dropped, which is when the last byte of
 /// the reply has been passed on, or nobody waits for it any more.
@@ -31,6 +32,7 @@ pub(super) struct Trail {
     first_bytes: Option<Duration>,
     usage: Option<TokenUsage>,
     price: Option<Price>,
+    span: CallSpan,
 }
 
 impl Trail {
@@ -45,6 +47,7 @@ impl Trail {
             first_bytes: None,
             usage: None,
             price: None,
+            span: CallSpan::default(),
         }
     }
 
@@ -53,18 +56,15 @@ impl Trail {
         self.end = End::Failed;
     }
 
-    /// The same reply, watched while it passes. It was asked for at `called`, of a model with this `price`.
+    /// The same reply, watched while it passes. It was asked for at `called`, traced by `span`, of a model with this `price`.
     pub(super) fn follow(
         mut self,
         reply: Reply,
         dialect: Dialect,
-        called: Instant,
+        (called, span): (Instant, CallSpan),
         price: Option<Price>,
     ) -> Reply {
-        if !self.sidecar.recording.is_on() {
-            return reply;
-        }
-        self.price = price;
+        (self.price, self.span) = (price, span);
         let usage = reply.status.is_success().then(|| UsageReader::new(dialect, &reply.headers));
         let length = reply.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let body = Followed { body: reply.body, trail: self, usage, called, left: length };
@@ -83,7 +83,8 @@ impl Drop for Trail {
             usage: self.usage,
             cost,
         };
-        self.sidecar.recording.answered(std::mem::take(&mut self.id), answered);
+        self.span.ended(&answered);
+        self.sidecar.answered(std::mem::take(&mut self.id), answered);
     }
 }
 
@@ -133,7 +134,7 @@ impl Drop for Followed {
     }
 }
 
-fn recorded(usage: Usage) -> TokenUsage {
+pub(super) fn recorded(usage: Usage) -> TokenUsage {
     let count = |tokens: u64| TokenCount(u32::try_from(tokens).unwrap_or(u32::MAX));
     TokenUsage {
         input: count(usage.input),

@@ -15,6 +15,7 @@ use pointsman_policy::config::Severity;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::keys::Keys;
 use super::live::Live;
 use super::sidecar::Sidecar;
 use crate::config::Config;
@@ -126,7 +127,8 @@ impl Reloader {
             Arc::new(crate::upstream::client(&config, &self.started.server).context("[providers]")?)
         };
         let abilities = Arc::clone(&config.abilities);
-        Ok((config, Live { policy, abilities, upstream }))
+        let keys = Keys::new(&config.keys, &self.sidecar.live().keys);
+        Ok((config, Live { policy, abilities, upstream, keys }))
     }
 
     fn refused(&self, error: &anyhow::Error) {
@@ -143,6 +145,8 @@ impl Reloader {
             ("server", old.server != new.server),
             ("classifier", old.classifier != new.classifier),
             ("record", old.record != new.record),
+            ("dashboard", old.dashboard != new.dashboard),
+            ("telemetry", old.telemetry != new.telemetry),
         ] {
             if has_changed {
                 tracing::warn!(section, "what has changed here takes effect when pointsman is started again");

@@ -1,7 +1,7 @@
 //! What a request is called, in logs and towards the client.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
@@ -24,6 +24,11 @@ impl RequestId {
         };
         let given = headers.get(CLIENTS).and_then(|id| id.to_str().ok()).filter(plain);
         Self(given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+    }
+
+    /// The id that the request was given, or one from its headers where it has none yet.
+    pub(super) fn given(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::of(headers))
     }
 
     pub(super) fn as_str(&self) -> &str {

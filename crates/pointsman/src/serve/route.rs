@@ -39,7 +39,7 @@ pub(super) async fn route(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let bytes = body::read(&headers, body, sidecar.body_limit_bytes).await?;
+    let bytes = body::read(&headers, body, &sidecar.limits).await?;
     let arrival = Arrival::now("/v1/route");
     let body = input::Body::parse(&bytes)?;
     let live = sidecar.live();

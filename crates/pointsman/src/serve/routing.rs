@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use pointsman_domain::{AbstainReason, Band, Decision, Labels, ModelId, ModelName, Prompt, RequestFacts};
-use pointsman_policy::{Explanation, Policy, State, Table};
+use pointsman_policy::{Explanation, Policy, State, Table, UnixMicros};
+use pointsman_record::Record;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -44,7 +45,7 @@ pub(super) struct Routed<'a> {
     /// Which models were well.
     pub(super) state: State,
     /// When it was taken.
-    pub(super) now: pointsman_policy::UnixMicros,
+    pub(super) now: UnixMicros,
     /// How long the prompt waited for the classifier.
     pub(super) queued: Duration,
     /// How long the classifier took.
@@ -71,8 +72,21 @@ pub(super) async fn route<'a>(
     sidecar.metrics.decided(table.name(), &labels, &decision);
     let id = Uuid::now_v7();
     let routed = Routed { id, table, labels, decision, facts, state, now, queued, classified };
-    sidecar.recording.decided(&routed, arrival, copy);
+    let record = sidecar.recording.record(&routed, arrival);
+    sidecar.traffic.decided(&record);
+    sidecar.metrics.took(&record);
+    sidecar.spans.decided(&record, clock::system());
+    sidecar.recording.decided(record, copy);
     routed
+}
+
+/// Why `table` decides as it does on what `record` holds.
+pub(super) fn explain(table: &Table, record: &Record) -> Explanation {
+    let unhealthy = record.unhealthy_until_us.iter();
+    let state = State {
+        unhealthy_until: unhealthy.map(|(model, until)| (model.clone(), UnixMicros(*until))).collect(),
+    };
+    table.explain(&record.facts, &record.labels, &state, UnixMicros(record.time_us))
 }
 
 impl Routed<'_> {

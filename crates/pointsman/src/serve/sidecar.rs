@@ -5,13 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use pointsman_classifier::Queue;
+use pointsman_record::Answered;
 
+use super::baseline;
 use super::clock;
+use super::dashboard::{Access, Sums};
 use super::labelling::Labelling;
+use super::limits::Limits;
 use super::live::Live;
 use super::metrics::Metrics;
 use super::record::Recording;
+use super::spans::Spans;
+use super::traffic::Traffic;
 use crate::config::Config;
+use crate::environment;
 
 /// A sidecar: tables, classifier, providers and counters.
 #[derive(Debug)]
@@ -20,7 +27,12 @@ pub(crate) struct Sidecar {
     pub(super) labelling: Labelling,
     pub(super) recording: Recording,
     pub(super) metrics: Metrics,
-    pub(super) body_limit_bytes: usize,
+    pub(super) traffic: Traffic,
+    pub(super) spans: Spans,
+    pub(super) dashboard: Access,
+    /// What the dashboard has read of records.
+    pub(super) sums: Sums,
+    pub(super) limits: Limits,
     /// When it was made, in seconds since the start of 1970 (UTC).
     pub(super) started_unix_s: u64,
     /// Whether it has been told to end.
@@ -29,17 +41,28 @@ pub(crate) struct Sidecar {
 
 impl Sidecar {
     /// A sidecar that labels through `queue`, and decides and sends as `live` says.
-    pub(super) fn new(config: &Config, live: Live, queue: Queue, recording: Recording) -> Self {
+    pub(super) fn new(config: &Config, live: Live, queue: Queue, recording: Recording, spans: Spans) -> Self {
         let labelling = Labelling::new(queue, config.classifier.timeout, live.policy.auto().vocabulary());
         Self {
             labelling,
             live: ArcSwap::from_pointee(live),
             metrics: Metrics::new(recording.classifier()),
             recording,
-            body_limit_bytes: config.server.body_limit_bytes,
+            traffic: Traffic::default(),
+            spans,
+            dashboard: Access::of(&config.dashboard, config.server.listen.ip(), environment::variable),
+            sums: Sums::default(),
+            limits: Limits::new(&config.server),
             started_unix_s: clock::unix_s(clock::now()),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The answer to the decision `id` has ended.
+    pub(super) fn answered(&self, id: String, answered: Answered) {
+        self.traffic.answered(&id, &answered, clock::now().0);
+        self.metrics.ended(&answered, baseline::dearest(self.live().policy.models()));
+        self.recording.answered(id, answered);
     }
 
     /// Tables and providers as they are now.

@@ -1,36 +1,32 @@
 //! Being told to end, and ending without cutting streams.
 
-use std::future::IntoFuture as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::{Listener, ListenerExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::listen::Door;
 use super::sidecar::Sidecar;
 
 /// Serves until `stops` says so. Then no connection is taken any more, and requests that are being answered get
 /// `drain_timeout` to end; a second stop ends them at once.
 pub(super) async fn serve_until(
     listener: TcpListener,
+    door: Door,
     app: Router,
     sidecar: Arc<Sidecar>,
     drain_timeout: Duration,
     mut stops: mpsc::Receiver<()>,
-) -> io::Result<()> {
+) {
     let (stop, stopped) = oneshot::channel::<()>();
-    let listener = listener.tap_io(|connection| {
-        // Small chunks of a stream are sent at once. A connection that refuses is slower, not broken.
-        let _: io::Result<()> = connection.set_nodelay(true);
-    });
-    let server = serve(listener, app, stopped);
+    let server = door.serve(listener, app, stopped);
     tokio::pin!(server);
     tokio::select! {
-        result = &mut server => return result,
+        () = &mut server => return,
         _ = stops.recv() => {}
     }
     sidecar.drain();
@@ -38,22 +34,10 @@ pub(super) async fn serve_until(
     // The server listens for this as long as it runs.
     let _: Result<(), ()> = stop.send(());
     tokio::select! {
-        result = &mut server => return result,
+        () = &mut server => {}
         () = sleep(drain_timeout) => tracing::warn!("streams that are still open are cut: the time to drain is over"),
         Some(()) = stops.recv() => tracing::warn!("streams that are still open are cut: told to end again"),
     }
-    Ok(())
-}
-
-async fn serve<L>(listener: L, app: Router, stopped: oneshot::Receiver<()>) -> io::Result<()>
-where
-    L: Listener<Addr: std::fmt::Debug>,
-{
-    let stopped = async {
-        // An error means that whoever could say so is gone: the same to us.
-        let _: Result<(), _> = stopped.await;
-    };
-    axum::serve(listener, app).with_graceful_shutdown(stopped).into_future().await
 }
 
 /// A message for every SIGINT (Ctrl-C) and SIGTERM that the process gets.

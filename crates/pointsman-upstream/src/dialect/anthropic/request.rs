@@ -57,7 +57,7 @@ fn read_messages(body: &mut Fields, lossy: &mut Lossy) -> Read<Vec<Message>> {
     let given = body.list("messages")?.ok_or_else(|| body.error("messages", "is missing"))?;
     let mut messages = Vec::with_capacity(given.len() + 1);
     if !system.is_empty() {
-        messages.push(Message { role: Role::System, parts: system, place: Place("system".to_owned()) });
+        messages.push(Message { role: Role::System, parts: system, place: Place::at("system") });
     }
     for (index, message) in given.into_iter().enumerate() {
         let mut message = Fields::of(message, format!("messages[{index}]"))?;
@@ -68,7 +68,7 @@ fn read_messages(body: &mut Fields, lossy: &mut Lossy) -> Read<Vec<Message>> {
             role => return Err(message.error("role", format!("is no role that we know: `{role}`"))),
         };
         let parts = read_content(&mut message, "content", lossy)?;
-        let place = Place(message.path().to_owned());
+        let place = Place::at(message.path());
         message.finish(lossy);
         messages.push(Message { role, parts, place });
     }

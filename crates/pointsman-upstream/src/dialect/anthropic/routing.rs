@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::body::{RequestError, text};
+use crate::body::{RequestError, RequestSize, text};
 use crate::openai::{TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokens_of};
 
 /// A request, read for routing. What is not listed here is passed over.
@@ -15,6 +15,8 @@ pub struct MessagesRequest {
     pub prompt: Prompt,
     /// How long the request is and what it needs.
     pub facts: RequestFacts,
+    /// How much it holds.
+    pub size: RequestSize,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +112,8 @@ impl MessagesRequest {
                 structured_output: body.output_config.is_some_and(|config| config.format.is_some()),
             },
         };
-        Ok(Self { prompt: Prompt::from_turns(turns), facts })
+        let size = RequestSize { messages: count, images };
+        Ok(Self { prompt: Prompt::from_turns(turns), facts, size })
     }
 }
 

@@ -29,7 +29,7 @@ fn read_message(message: Value, path: String, lossy: &mut Lossy) -> Read<Message
     if let Some(mark) = cache_mark(&mut message, lossy)? {
         mark_last(&mut parts, mark);
     }
-    let place = Place(message.path().to_owned());
+    let place = Place::at(message.path());
     message.finish(lossy);
     Ok(Message { role, parts, place })
 }

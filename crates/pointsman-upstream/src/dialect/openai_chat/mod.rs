@@ -11,9 +11,9 @@ mod stream;
 mod write;
 
 pub(super) use reply::{read_reply, write_reply};
-pub(super) use request::read_request;
+pub(super) use request::{choice_called, read_effort, read_request, read_service_tier, read_stop, user};
 pub(super) use stream::{EventReader, EventWriter};
-pub(super) use write::write_request;
+pub(super) use write::{SCHEMA_NAME, effort, refuse_prefill, tier, write_request};
 
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ fn stop_reason(finish_reason: &str, has_calls: bool) -> StopReason {
     }
 }
 
-fn finish_reason(reason: StopReason) -> &'static str {
+pub(super) fn finish_reason(reason: StopReason) -> &'static str {
     match reason {
         StopReason::End | StopReason::Sequence | StopReason::Paused => "stop",
         StopReason::Length | StopReason::ContextFull => "length",
@@ -69,7 +69,7 @@ pub(super) fn read_usage(mut usage: Fields, lossy: &mut Lossy) -> Result<Usage, 
     Ok(read)
 }
 
-fn write_usage(usage: &Usage) -> Value {
+pub(super) fn write_usage(usage: &Usage) -> Value {
     let mut written = super::fields::object(json!({
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,

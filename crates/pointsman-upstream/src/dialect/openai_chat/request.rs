@@ -81,12 +81,12 @@ fn max_tokens(body: &mut Fields) -> Read<Option<u64>> {
 }
 
 /// The application's name for its user. `safety_identifier` has replaced `user`.
-fn user(body: &mut Fields) -> Read<Option<String>> {
+pub(in super::super) fn user(body: &mut Fields) -> Read<Option<String>> {
     let older = body.string("user")?;
     Ok(body.string("safety_identifier")?.or(older))
 }
 
-fn read_stop(body: &mut Fields) -> Read<Vec<String>> {
+pub(in super::super) fn read_stop(body: &mut Fields) -> Read<Vec<String>> {
     let text = |value: Value| match value {
         Value::String(text) => Ok(text),
         _ => Err(TranslationError::new("stop", "must be a string or a list of strings")),
@@ -99,19 +99,22 @@ fn read_stop(body: &mut Fields) -> Read<Vec<String>> {
 }
 
 fn read_reasoning(body: &mut Fields) -> Read<Reasoning> {
-    match body.string("reasoning_effort")?.as_deref() {
+    read_effort(body, "reasoning_effort")
+}
+
+/// An effort by its name, where `none` stands for no thinking at all.
+pub(in super::super) fn read_effort(fields: &mut Fields, key: &str) -> Read<Reasoning> {
+    match fields.string(key)?.as_deref() {
         None => Ok(Reasoning::default()),
         Some("none") => Ok(Reasoning { thinking: Some(Thinking::Off), effort: None }),
-        Some(name) => {
-            let effort = Effort::named(name).ok_or_else(|| {
-                body.error("reasoning_effort", format!("is no effort that we know: `{name}`"))
-            })?;
-            Ok(Reasoning { thinking: None, effort: Some(effort) })
-        }
+        Some(name) => match Effort::named(name) {
+            Some(effort) => Ok(Reasoning { thinking: None, effort: Some(effort) }),
+            None => Err(fields.error(key, format!("is no effort that we know: `{name}`"))),
+        },
     }
 }
 
-fn read_service_tier(body: &mut Fields, lossy: &mut Lossy) -> Read<Option<ServiceTier>> {
+pub(in super::super) fn read_service_tier(body: &mut Fields, lossy: &mut Lossy) -> Read<Option<ServiceTier>> {
     Ok(match body.string("service_tier")?.as_deref() {
         None => None,
         Some("auto") => Some(ServiceTier::Auto),
@@ -181,15 +184,9 @@ fn read_tool(tool: Value, path: String, lossy: &mut Lossy) -> Read<Tool> {
 }
 
 fn read_tool_choice(body: &mut Fields, conversation: &mut Conversation, lossy: &mut Lossy) -> Read<()> {
-    let word = |word: &str| match word {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Any),
-        _ => Err(TranslationError::new("tool_choice", format!("is no choice that we know: `{word}`"))),
-    };
     match body.take("tool_choice") {
         None => {}
-        Some(Value::String(choice)) => conversation.tool_choice = Some(word(&choice)?),
+        Some(Value::String(choice)) => conversation.tool_choice = Some(choice_called(&choice)?),
         Some(choice) => {
             let mut choice = Fields::of(choice, "tool_choice")?;
             match choice.required_string("type")?.as_str() {
@@ -200,7 +197,7 @@ fn read_tool_choice(body: &mut Fields, conversation: &mut Conversation, lossy: &
                 }
                 "allowed_tools" => {
                     let mut allowed = choice.required_object("allowed_tools")?;
-                    conversation.tool_choice = Some(word(&allowed.required_string("mode")?)?);
+                    conversation.tool_choice = Some(choice_called(&allowed.required_string("mode")?)?);
                     let names = allowed.list("tools")?.unwrap_or_default();
                     let named = |tool: &Tool| {
                         names.iter().any(|value| value["function"]["name"] == tool.name.as_str())
@@ -218,4 +215,14 @@ fn read_tool_choice(body: &mut Fields, conversation: &mut Conversation, lossy: &
         }
     }
     Ok(())
+}
+
+/// A choice that is a word.
+pub(in super::super) fn choice_called(word: &str) -> Read<ToolChoice> {
+    match word {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Any),
+        _ => Err(TranslationError::new("tool_choice", format!("is no choice that we know: `{word}`"))),
+    }
 }

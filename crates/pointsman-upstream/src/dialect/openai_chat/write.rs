@@ -13,7 +13,7 @@ use super::super::lossy::Lossy;
 type Written<T> = Result<T, TranslationError>;
 
 /// The name of a schema that has none; OpenAI asks for one.
-const SCHEMA_NAME: &str = "response";
+pub(in super::super) const SCHEMA_NAME: &str = "response";
 
 /// Writes a request. What has no place is declared.
 pub(in super::super) fn write_request(
@@ -53,11 +53,11 @@ pub(in super::super) fn write_request(
 }
 
 /// A last message of the assistant is to be continued in other dialects; here it would be answered.
-fn refuse_prefill(conversation: &Conversation) -> Written<()> {
+pub(in super::super) fn refuse_prefill(conversation: &Conversation) -> Written<()> {
     match conversation.messages.last() {
         Some(Message { role: Role::Assistant, place, .. }) => {
             let problem = "is the assistant's own, to be continued, which this model's provider does not do: end with the user's";
-            Err(TranslationError::new(place.0.clone(), problem))
+            Err(TranslationError::new(place.whole.clone(), problem))
         }
         _ => Ok(()),
     }
@@ -86,7 +86,7 @@ fn write_sampling(
 }
 
 /// The effort that stands for how much the model is to think.
-fn effort(conversation: &Conversation, lossy: &mut Lossy) -> Option<Effort> {
+pub(in super::super) fn effort(conversation: &Conversation, lossy: &mut Lossy) -> Option<Effort> {
     let reasoning = conversation.reasoning;
     match reasoning.thinking {
         // `none` is refused by most models, so that silence is the nearest to it.
@@ -102,7 +102,7 @@ fn effort(conversation: &Conversation, lossy: &mut Lossy) -> Option<Effort> {
     }
 }
 
-fn tier(tier: ServiceTier) -> &'static str {
+pub(in super::super) fn tier(tier: ServiceTier) -> &'static str {
     match tier {
         ServiceTier::Auto => "auto",
         ServiceTier::Standard => "default",

@@ -155,10 +155,10 @@ pub(super) fn completion() -> impl Strategy<Value = Completion> {
         any::<bool>(),
         (
             0_u64..1_000,
-            prop::option::of(0_u64..100),
-            prop::option::of(0_u64..100),
+            prop::option::of(1_u64..100),
+            prop::option::of(1_u64..100),
             0_u64..1_000,
-            prop::option::of(0_u64..100),
+            prop::option::of(1_u64..100),
         ),
     )
         .prop_map(|(thought, said, calls, cut, (fresh, cache_read, cache_write, output, reasoning))| {
@@ -191,7 +191,10 @@ pub(super) fn near_json() -> impl Strategy<Value = Value> {
         any required thinking enabled budget_tokens max_tokens stream stop choices message delta index finish_reason usage \
         content_block message_start content_block_start content_block_delta content_block_stop message_delta stop_reason text_delta \
         input_json_delta partial_json prompt_tokens_details reasoning_effort high output_config effort response_format json_schema \
-        schema error document title cache_control ttl thinking_blocks signature refusal n metadata user_id";
+        schema error document title cache_control ttl thinking_blocks signature refusal n metadata user_id input_text output_text input_image input_file function_call function_call_output output call_id \
+        reasoning summary encrypted_content response response.created response.output_item.added response.content_part.added part item \
+        response.output_text.delta response.output_item.done response.completed output_index status incomplete_details instructions \
+        prompt echo";
     let word = prop::sample::select(WORDS.split_whitespace().collect::<Vec<_>>());
     let leaf = prop_oneof![
         4 => word.clone().prop_map(Value::from),

@@ -90,7 +90,7 @@ fn added_up(events: Vec<Event>) -> Option<Completion> {
 }
 
 fn written(completion: &Completion, dialect: Dialect) -> String {
-    let mut writer = Writer::new(dialect, FORM, 7);
+    let mut writer = Writer::new(dialect, FORM, &called());
     let mut text = String::new();
     for event in events_of(completion) {
         writer.write(event, &mut text);
@@ -99,7 +99,7 @@ fn written(completion: &Completion, dialect: Dialect) -> String {
 }
 
 pub(super) fn read(text: &str, dialect: Dialect) -> Option<Completion> {
-    let (mut parser, mut reader) = (SseParser::default(), Reader::new(dialect.into()));
+    let (mut parser, mut reader) = (SseParser::default(), Reader::new(spoken(dialect)));
     let (mut complete, mut events) = (Vec::new(), Vec::new());
     parser.push(text.as_bytes(), &mut complete).expect("short");
     for event in &complete {
@@ -109,7 +109,11 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Option<Completion> {
 }
 
 fn passed_on<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, from: Dialect) -> String {
-    let mut translator = StreamTranslator::new(from.into(), other(from), FORM, called());
+    passed_to(pieces, from, other(from))
+}
+
+fn passed_to<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, from: Dialect, to: Dialect) -> String {
+    let mut translator = StreamTranslator::new(spoken(from), to, FORM, called());
     let mut text: String = pieces.into_iter().map(|piece| translator.push(piece)).collect();
     text += &translator.end();
     text
@@ -124,30 +128,33 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         crlf in any::<bool>(),
     ) {
-        for from in DIALECTS {
+        for (from, to) in pairs() {
             let text = written(&completion, from);
             let wire = if crlf { text.replace('\n', "\r\n") } else { text.clone() };
-            let whole = passed_on([wire.as_bytes()], from);
-            prop_assert_eq!(read(&whole, other(from)), Some(completion.clone()), "{}\n{}", text, whole);
+            let whole = passed_to([wire.as_bytes()], from, to);
+            prop_assert_eq!(read(&whole, to), Some(completion.clone()), "{}\n{}", text, whole);
             let (first, second) = wire.as_bytes().split_at(cut.index(wire.len()));
-            prop_assert_eq!(&passed_on([first, second], from), &whole);
-            prop_assert_eq!(&passed_on(wire.as_bytes().chunks(1), from), &whole);
-            let back = passed_on([whole.as_bytes()], other(from));
+            prop_assert_eq!(&passed_to([first, second], from, to), &whole);
+            prop_assert_eq!(&passed_to(wire.as_bytes().chunks(1), from, to), &whole);
+            let back = passed_to([whole.as_bytes()], to, from);
             prop_assert_eq!(read(&back, from), Some(completion.clone()));
         }
     }
 
     #[test]
     fn a_stream_that_ends_early_never_looks_whole(completion in completion(), cut in any::<prop::sample::Index>()) {
-        for from in DIALECTS {
+        for (from, to) in pairs() {
             let text = written(&completion, from);
             // All before the reason for the end.
-            let until = text.find("\"finish_reason\":\"").or(text.find("event: message_delta")).expect("an end");
+            let ends = ["\"finish_reason\":\"", "event: message_delta", "event: response.completed", "event: response.incomplete"];
+            let until = ends.into_iter().find_map(|end| text.find(end)).expect("an end");
             let part = &text.as_bytes()[..cut.index(until)];
-            let passed = passed_on([part], from);
-            prop_assert_eq!(read(&passed, other(from)), None, "{}", passed);
-            prop_assert_eq!(passed.matches("\"error\"").count().min(1), 1);
-            prop_assert!(!passed.contains("[DONE]") && !passed.contains("message_stop"));
+            let passed = passed_to([part], from, to);
+            prop_assert_eq!(read(&passed, to), None, "{}", passed);
+            let failed = ["{\"error\":", "event: error", "event: response.failed"];
+            prop_assert_eq!(failed.iter().map(|failed| passed.matches(failed).count()).sum::<usize>(), 1, "{}", passed);
+            let whole = ["[DONE]", "message_stop", "response.completed", "response.incomplete"];
+            prop_assert!(!whole.iter().any(|whole| passed.contains(whole)));
         }
     }
 
@@ -156,7 +163,9 @@ proptest! {
         for from in DIALECTS {
             let mut wire: String = values.iter().map(|value| format!("data: {value}\n\n")).collect();
             wire += &text;
-            passed_on([wire.as_bytes()], from);
+            for to in DIALECTS.into_iter().chain([Dialect::OpenAiCompletions]) {
+                passed_to([wire.as_bytes()], from, to);
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `pointsman bench`: how fast this machine labels.
 
+mod devices;
 mod measure;
 mod peak;
+mod prompts;
 mod shape;
 mod table;
 mod worker;
@@ -12,18 +14,21 @@ use anyhow::{Context, Result, ensure};
 use pointsman_classifier::{Arithmetic, Classifier, Engine, EngineChoice};
 
 use super::Outcome;
-use crate::cli::{BenchArgs, Global};
+use crate::cli::{BenchArgs, BenchCommand, Global};
 use crate::config::Config;
 use crate::{model, terminal};
 use measure::{Figure, measure};
 use shape::Shape;
 
 pub(crate) fn run(args: &BenchArgs, global: &Global) -> Result<Outcome> {
+    match &args.command {
+        Some(BenchCommand::Devices(args)) => return devices::run(args, global),
+        Some(BenchCommand::Prompts(args)) => return prompts::run(args, global),
+        None => {}
+    }
     let config = Config::load(global.config.as_deref())?;
     if args.worker {
-        let classifier = load(global, &config, model::engine(global, &config)?)?;
-        worker::serve(&classifier, io::stdin().lock(), io::stdout().lock())?;
-        return Ok(Outcome::Done);
+        return worker(global, &config);
     }
     let shapes = shapes(args)?;
     let classifiers: Vec<Classifier> = engines(args, model::engine(global, &config)?)?
@@ -46,6 +51,13 @@ pub(crate) fn run(args: &BenchArgs, global: &Global) -> Result<Outcome> {
     } else {
         anstream::println!("{}", table::of(&figures));
     }
+    Ok(Outcome::Done)
+}
+
+fn worker(global: &Global, config: &Config) -> Result<Outcome> {
+    let device = global.device.clone().unwrap_or_else(|| "cpu".to_owned());
+    let classifier = model::load(&Global { device: Some(device), ..global.clone() }, config)?;
+    worker::serve(&classifier, io::stdin().lock(), io::stdout().lock())?;
     Ok(Outcome::Done)
 }
 
@@ -86,6 +98,7 @@ mod tests {
 
     fn args(engines: &[&str]) -> BenchArgs {
         BenchArgs {
+            command: None,
             lengths: vec![16, 64],
             batches: vec![1, 2],
             threads: vec![1],

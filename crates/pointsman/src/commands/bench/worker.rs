@@ -29,7 +29,7 @@ struct Times {
 
 /// Answers until there are no more requests.
 pub(super) fn serve(classifier: &Classifier, requests: impl BufRead, mut answers: impl Write) -> Result<()> {
-    writeln!(answers, "READY pointsman-{}", classifier.engine())?;
+    writeln!(answers, "READY pointsman-{}-{}", classifier.engine(), classifier.precision())?;
     answers.flush()?;
     for line in requests.lines() {
         let line = line.context("the requests cannot be read")?;
@@ -74,7 +74,8 @@ fn time(classifier: &Classifier, shape: Shape, runs: usize) -> Result<Times> {
     let mut times = Times::default();
     for _ in 0..runs {
         let (start, cpu) = (Instant::now(), cpu_time());
-        std::hint::black_box(classifier.model().embed(&batch)?);
+        // Reading the output waits for the device.
+        std::hint::black_box(classifier.model().embed(&batch)?.to_vec2::<f32>()?);
         times.cpu.push(cpu_time().saturating_sub(cpu).as_secs_f64());
         times.wall.push(start.elapsed().as_secs_f64());
     }

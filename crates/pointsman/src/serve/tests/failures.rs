@@ -92,6 +92,65 @@ async fn the_next_harder_band_is_the_last_resort() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_too_long_goes_to_a_model_that_takes_more() {
+    let mut upstream = Upstream::start().await;
+    let with_windows = |windows: [&str; 3]| {
+        let mut config = upstream.config(&["full", "echo", "gpt"]);
+        for (name, window) in ["full", "echo", "gpt"].into_iter().zip(windows) {
+            let plain = format!("{name} = \"{name}/{name}-model\"");
+            let window = if window.is_empty() { String::new() } else { format!(", context = {window}") };
+            config = config.replace(&plain, &format!("{name} = {{ use = \"{name}/{name}-model\"{window} }}"));
+        }
+        config
+    };
+    let configs = [
+        (with_windows(["1000", "1000", "2000"]), "gpt", 200, &["full-model", "gpt-model"][..]),
+        (with_windows(["1000", "", "2000"]), "echo", 200, &["full-model", "echo-model"]),
+        (with_windows(["", "900", "900"]), "echo", 200, &["full-model", "echo-model"]),
+        (with_windows(["1000", "1000", "900"]), "full", 400, &["full-model"]),
+    ];
+    for (config, model, status, models) in configs {
+        let answer = ask(&app(&config), post(PATH, chat("auto", "hi"))).await;
+        assert_eq!((answer.header("x-pointsman-model"), answer.status.as_u16()), (model, status), "{config}");
+        assert_eq!(answer.header("x-pointsman-failed"), if status == 200 { "full" } else { "" });
+        assert_eq!(asked(&mut upstream), models);
+        if status == 400 {
+            assert_eq!(answer.error().3, json!("context_length_exceeded"), "the error comes whole");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_may_be_asked_more_often_than_others() {
+    let mut upstream = Upstream::start().await;
+    let config = upstream.config(&["fail", "echo"])
+        + "[failures]\nretries = 0\nretry_delay_ms = 1\n[failures.models.fail]\nretries = 3\n";
+    let app = app(&config);
+    ask(&app, post(PATH, chat("auto", "hi"))).await;
+    assert_eq!(asked(&mut upstream), ["fail-model", "fail-model", "fail-model", "fail-model", "echo-model"]);
+}
+
+#[tokio::test]
+async fn providers_that_are_not_there_are_passed_over() {
+    use super::super::health_checks::check;
+    let mut upstream = Upstream::start().await;
+    let config = config(&upstream.config(&["fail", "refused", "echo"]));
+    let sidecar = sidecar(&config, Arc::new(ByWord));
+    let app = super::super::app(Arc::clone(&sidecar));
+    let (live, mut missed) = (sidecar.live(), Default::default());
+    let providers = live.policy.models().values().map(|model| model.target.provider()).collect();
+    check(&live.upstream, &providers, &mut missed).await;
+    check(&live.upstream, &providers, &mut missed).await;
+    assert_eq!(missed.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["fail", "refused"]);
+    let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
+    assert_eq!(
+        (answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")),
+        ("echo", "fail,refused")
+    );
+    assert_eq!(asked(&mut upstream), ["echo-model"]);
+}
+
+#[tokio::test]
 async fn a_client_may_wait_less() {
     let upstream = Upstream::start().await;
     let app = app(&upstream.config(&["hang", "echo"]));

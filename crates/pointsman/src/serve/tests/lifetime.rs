@@ -10,6 +10,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::super::listen::Door;
 use super::super::stop::serve_until;
 use super::upstream::{Event, Upstream, noise};
 use super::*;
@@ -18,34 +19,41 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A sidecar on a port of its own.
-struct Served {
-    address: SocketAddr,
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
     sidecar: Arc<Sidecar>,
     stop: tokio_mpsc::Sender<()>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
-async fn serve(config_text: &str) -> Served {
+pub(super) async fn serve(config_text: &str) -> Served {
     let config = config(config_text);
     let sidecar = sidecar(&config, Arc::new(ByWord));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stops) = tokio_mpsc::channel(2);
+    let door = Door::new(&config.server).expect("a door");
     let app = super::super::app(Arc::clone(&sidecar));
-    let server =
-        tokio::spawn(serve_until(listener, app, Arc::clone(&sidecar), config.server.drain_timeout, stops));
+    let server = tokio::spawn(serve_until(
+        listener,
+        door,
+        app,
+        Arc::clone(&sidecar),
+        config.server.drain_timeout,
+        stops,
+    ));
     Served { address, sidecar, stop, server }
 }
 
 impl Served {
-    async fn metric(&self, name: &str) -> String {
+    pub(super) async fn metric(&self, name: &str) -> String {
         let text = ask(&super::super::app(Arc::clone(&self.sidecar)), get("/metrics")).await;
         let line = text.text().lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
         line.rsplit(' ').next().unwrap_or_default().to_owned()
     }
 
     /// Sends a request and returns the connection.
-    async fn send(&self, body: &str) -> TcpStream {
+    pub(super) async fn send(&self, body: &str) -> TcpStream {
         let mut connection = TcpStream::connect(self.address).await.expect("a connection");
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -144,7 +152,7 @@ async fn told_to_end_it_finishes_streams_and_takes_no_more() {
     drop(gate);
     let (rest, end) = read_all(connection).await;
     assert!(end.is_ok() && rest.ends_with("0\r\n\r\n"), "a whole reply: {rest}");
-    timeout(PATIENCE, served.server).await.expect("in time").expect("no panic").expect("no error");
+    timeout(PATIENCE, served.server).await.expect("in time").expect("no panic");
     assert!(TcpStream::connect(served.address).await.is_err(), "nobody listens any more");
 }
 
@@ -159,6 +167,6 @@ async fn streams_that_do_not_end_are_not_waited_for_forever() {
         for _ in 0..stops {
             served.stop.send(()).await.expect("it runs");
         }
-        timeout(PATIENCE, served.server).await.expect("in time").expect("no panic").expect("no error");
+        timeout(PATIENCE, served.server).await.expect("in time").expect("no panic");
     }
 }

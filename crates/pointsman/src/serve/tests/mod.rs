@@ -3,10 +3,17 @@
 mod anthropic;
 mod api;
 mod chat;
+mod dashboard;
+mod deploy;
 mod failures;
+mod keys;
 mod lifetime;
+mod limits;
 mod record;
 mod reload;
+mod responses;
+mod spans;
+mod tls;
 mod upstream;
 
 use std::sync::mpsc;
@@ -92,6 +99,7 @@ fn sidecar(config: &Config, labeller: Arc<dyn Labeller>) -> Arc<Sidecar> {
         name: "by-word 1".to_owned(),
         weights_hash: "ab".repeat(32),
         engine: "none".to_owned(),
+        ability_sd: 0.5,
     };
     Arc::new(super::sidecar(config, policy, labeller, id).expect("a sidecar"))
 }

@@ -59,6 +59,10 @@ impl Upstream {
         let shared = Shared { asked, events, gate: Arc::new(Mutex::new(gated)) };
         let app = Router::new()
             .route("/{behaviour}/chat/completions", axum::routing::post(reply))
+            .route("/{behaviour}/responses", axum::routing::post(reply))
+            .route("/{behaviour}/completions", axum::routing::post(reply))
+            .route("/{behaviour}/embeddings", axum::routing::post(reply))
+            .route("/{behaviour}/models", axum::routing::get(models))
             .route("/{behaviour}/v1/messages", axum::routing::post(reply))
             .route("/{behaviour}/v1/messages/count_tokens", axum::routing::post(count))
             .with_state(shared);
@@ -82,6 +86,8 @@ impl Upstream {
             // The key is any variable that every environment has.
             let kind = if behaviour.starts_with("claude") {
                 "kind = \"anthropic\"\napi_key_env = \"PATH\""
+            } else if behaviour.starts_with("resp") {
+                "kind = \"openai_compatible\"\nresponses = true"
             } else {
                 "kind = \"openai_compatible\""
             };
@@ -96,13 +102,21 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
     let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
     let _: Result<(), _> = shared.events.send(Event::Asked(head.headers, body.clone()));
     match behaviour.as_str() {
-        "echo" => Response::builder()
+        "echo" | "resp-echo" => Response::builder()
+            .header("x-asked-path", head.uri.path())
             .header("x-request-id", "req_upstream")
             .header("x-pointsman-model", "spoofed")
             .header("set-cookie", "a=b")
             .header("connection", "x-hop")
             .header("x-hop", "1")
             .body(Body::from(body))
+            .expect("valid"),
+        "full" => Response::builder()
+            .status(400)
+            .header("content-type", "application/json")
+            .body(Body::from(
+                r#"{"error":{"message":"This model's maximum context length is 10 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
+            ))
             .expect("valid"),
         "fail" => Response::builder().status(500).body(Body::from("it broke")).expect("valid"),
         "busy" => Response::builder()
@@ -150,6 +164,15 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
             .expect("valid"),
         "noise" => Response::new(Body::from_stream(stream::iter(noise(&body)).map(Ok::<_, Infallible>))),
         other => panic!("no such behaviour: {other}"),
+    }
+}
+
+/// Whether the provider is there: one that fails is not.
+async fn models(Path(behaviour): Path<String>) -> axum::http::StatusCode {
+    if behaviour == "fail" {
+        axum::http::StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        axum::http::StatusCode::UNAUTHORIZED
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pointsman eval engines`: whether faster engines say what f32 says.
 
+mod devices;
 mod report;
 
 use std::path::Path;
@@ -34,6 +35,9 @@ pub(crate) fn run(args: &EvalEnginesArgs, global: &Global) -> Result<Outcome> {
     let folder = args.write_card.then(|| folder_of(&source)).transpose()?;
     let items = read(args)?;
     let prompts: Vec<Prompt> = items.iter().map(|item| item.prompt.clone()).collect();
+    if let Some(asked_for) = devices::asked_for(global)? {
+        return devices::run(asked_for, &prompts, global, &config);
+    }
     let reference = load(global, &config, Engine::f32())?;
     let card = reference.card();
     let engines = compared(args, model::engine(global, &config)?, &card.encoder);
@@ -145,6 +149,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use pointsman_classifier::Arithmetic;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""The embedded model in PyTorch or ONNX Runtime, as a contender of `pointsman bench devices`.
+
+    pip install torch transformers safetensors              # for torch
+    pip install onnx onnxruntime                            # besides, for ort; onnxruntime-gpu for --device cuda
+
+    pointsman bench devices --out report \\
+        --peer "torch bf16=python benches/peers/devices.py torch --dtype bf16 --compile" \\
+        --peer "ort f32=python benches/peers/devices.py ort"
+
+It reads the weights that Pointsman reads (model.safetensors and card.toml of --model), so that both compute the same. After
+`READY name` it answers lines on standard input: `emb BATCH LENGTH` with the mean-pooled last layer of the first prompt as a
+JSON list, `run BATCH LENGTH N` with {"wall": [...], "cpu": [...]}, the seconds of each of N runs from token ids on the host to
+output on the host. Prompts are those of `pointsman bench`.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import tomllib
+
+# Threads that spin after their work would take time from the contender that is next.
+os.environ.setdefault("KMP_BLOCKTIME", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from safetensors.numpy import load_file  # noqa: E402
+from transformers import BertConfig, BertModel  # noqa: E402
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+def ids(batch, length):
+    """Token ids of (batch, length), as crates/pointsman/src/commands/bench/shape.rs makes them."""
+    row, at = np.arange(batch)[:, None], np.arange(length)[None, :]
+    values = (1000 + (at * 7919 + row * 104_729) % 28_000).astype(np.int64)
+    values[:, -1] = 102
+    values[:, 0] = 101
+    return values
+
+
+def weights(folder):
+    """Tensors of the model in f32: int8 matrices come with a scale for each group of a row's columns."""
+    stored = load_file(folder / "model.safetensors")
+    tensors = {}
+    for name, values in stored.items():
+        if name.endswith(".scale") and name.removesuffix(".scale") in stored:
+            continue
+        values = values.astype(np.float32)
+        if stored[name].dtype == np.int8:
+            rows, columns = values.shape
+            scales = stored[f"{name}.scale"].reshape(rows, -1)
+            values = (values.reshape(rows, scales.shape[1], -1) * scales[:, :, None]).reshape(rows, columns)
+        tensors[name] = torch.from_numpy(values)
+    return tensors
+
+
+def bert(folder, attention):
+    shape = tomllib.loads((folder / "card.toml").read_text())["encoder"]
+    config = BertConfig(
+        vocab_size=shape["vocab"],
+        hidden_size=shape["hidden"],
+        num_hidden_layers=shape["layers"],
+        num_attention_heads=shape["heads"],
+        intermediate_size=shape["intermediate"],
+        max_position_embeddings=shape["max_positions"],
+        type_vocab_size=shape["type_vocab"],
+        layer_norm_eps=shape["layer_norm_eps"],
+        hidden_act="gelu",
+    )
+    config._attn_implementation = attention
+    model = BertModel(config, add_pooling_layer=False)
+    missing, _ = model.load_state_dict(weights(folder), strict=False)
+    lacking = [name for name in missing if "position_ids" not in name and "token_type_ids" not in name]
+    if lacking:
+        sys.exit(f"the weights lack {', '.join(lacking)}")
+    return model.eval()
+
+
+class Pooled(torch.nn.Module):
+    """The mean over the tokens of each prompt."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        hidden = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(1) / mask.sum(1)
+
+
+def inputs(values):
+    return values, np.ones_like(values), np.zeros_like(values)
+
+
+def in_torch(args):
+    dtype = DTYPES[args.dtype]
+    model = Pooled(bert(args.model, "sdpa")).to(device=args.device, dtype=dtype)
+    forward = torch.compile(model, dynamic=False) if args.compile else model
+
+    def make(values):
+        host = [torch.from_numpy(part) for part in inputs(values)]
+
+        def run():
+            with torch.inference_mode():
+                # Reading the output waits for the device.
+                return forward(*(part.to(args.device) for part in host)).float().cpu().numpy()
+
+        return run
+
+    return f"torch-{torch.__version__}-{args.dtype}{'-compiled' if args.compile else ''}-{args.device}", make
+
+
+def export(folder, path):
+    model, sample = Pooled(bert(folder, "eager")), [torch.from_numpy(part) for part in inputs(ids(2, 16))]
+    axes = {0: "batch", 1: "length"}
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    with torch.no_grad():
+        torch.onnx.export(
+            model,
+            tuple(sample),
+            path,
+            input_names=names,
+            output_names=["pooled"],
+            dynamic_axes={**{name: axes for name in names}, "pooled": {0: "batch"}},
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def in_onnx_runtime(args):
+    import onnxruntime
+    from onnxruntime.transformers import optimizer
+
+    folder = tempfile.TemporaryDirectory()
+    path = f"{folder.name}/model.onnx"
+    shape = tomllib.loads((args.model / "card.toml").read_text())["encoder"]
+    export(args.model, path)
+    fused = optimizer.optimize_model(
+        path, model_type="bert", num_heads=shape["heads"], hidden_size=shape["hidden"], use_gpu=args.device == "cuda"
+    )
+    if args.dtype == "f16":
+        fused.convert_float_to_float16(keep_io_types=True)
+    elif args.dtype != "f32":
+        sys.exit("ort: --dtype is f32 or f16")
+    fused.save_model_to_file(path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads or os.cpu_count()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[args.device]
+    session = onnxruntime.InferenceSession(path, options, providers=[provider])
+    if provider not in session.get_providers():
+        sys.exit(f"ort: this onnxruntime has no {provider}")
+    names = [wanted.name for wanted in session.get_inputs()]
+    all_names = ["input_ids", "attention_mask", "token_type_ids"]
+
+    def make(values):
+        fed = {name: part for name, part in zip(all_names, inputs(values)) if name in names}
+        return lambda: session.run(None, fed)[0]
+
+    make.keep = folder
+    return f"ort-{onnxruntime.__version__}-{args.dtype}-{args.device}", make
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", choices=["torch", "ort"])
+    parser.add_argument("--model", type=pathlib.Path, default=REPOSITORY / "models/pointsman-small")
+    parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, a graph for each shape")
+    parser.add_argument("--threads", type=int, help="threads on the processor [default: all]")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    # Nothing but answers may reach standard output.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    name, make = in_torch(args) if args.program == "torch" else in_onnx_runtime(args)
+    print("READY", name, file=answers, flush=True)
+    made = {}
+    for line in sys.stdin:
+        words = line.split()
+        if not words:
+            break
+        shape = int(words[1]), int(words[2])
+        run = made.setdefault(shape, None) or make(ids(*shape))
+        made[shape] = run
+        if words[0] == "emb":
+            answer = [float(value) for value in run()[0]]
+        else:
+            answer = {"wall": [], "cpu": []}
+            for _ in range(int(words[3])):
+                wall, cpu = time.perf_counter(), time.process_time()
+                run()
+                answer["cpu"].append(time.process_time() - cpu)
+                answer["wall"].append(time.perf_counter() - wall)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        main()

@@ -1,0 +1,130 @@
+//! A process that is measured.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Deserialize;
+
+/// A process that answers `emb` and `run`, see [`super::super::worker`].
+pub(super) struct Contender {
+    pub(super) name: String,
+    pub(super) command: String,
+    pub(super) load_s: f64,
+    process: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Seconds that runs took.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Times {
+    pub(super) wall: Vec<f64>,
+    pub(super) cpu: Vec<f64>,
+    #[serde(skip)]
+    pub(super) joules: Option<f64>,
+}
+
+impl Contender {
+    /// Starts `command` and waits until it can be asked.
+    #[expect(clippy::disallowed_methods, reason = "measuring is what the command is for")]
+    pub(super) fn start(name: &str, shown: &str, mut command: Command) -> Result<Self> {
+        let began = Instant::now();
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{name}: `{shown}` cannot be started"))?;
+        let questions = process.stdin.take().context("a process without input")?;
+        let answers = BufReader::new(process.stdout.take().context("a process without output")?);
+        let (name, command) = (name.to_owned(), shown.to_owned());
+        let mut contender = Self { name, command, load_s: 0.0, process, questions, answers };
+        // Other programs print what they like before they are ready.
+        while !contender.line()?.starts_with("READY") {}
+        contender.load_s = began.elapsed().as_secs_f64();
+        Ok(contender)
+    }
+
+    /// Its output for the first prompt of a shape.
+    pub(super) fn embed(&mut self, (batch, length): (usize, usize)) -> Result<Vec<f32>> {
+        let answer = self.ask(&format!("emb {batch} {length}"))?;
+        serde_json::from_str(&answer)
+            .with_context(|| format!("{}: `{answer}` is no list of numbers", self.name))
+    }
+
+    /// Lets it run a shape `runs` times.
+    pub(super) fn run(&mut self, (batch, length): (usize, usize), runs: usize) -> Result<Times> {
+        let answer = self.ask(&format!("run {batch} {length} {runs}"))?;
+        serde_json::from_str(&answer).with_context(|| format!("{}: `{answer}` has no times", self.name))
+    }
+
+    fn ask(&mut self, question: &str) -> Result<String> {
+        let asked = writeln!(self.questions, "{question}").and_then(|()| self.questions.flush());
+        if asked.is_err() {
+            return Err(self.gone());
+        }
+        self.line()
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.answers.read_line(&mut line) {
+            Ok(0) => Err(self.gone()),
+            Ok(_) => Ok(line.trim().to_owned()),
+            Err(error) => bail!("{}: its answer cannot be read: {error}", self.name),
+        }
+    }
+
+    fn gone(&mut self) -> anyhow::Error {
+        let ended = self.process.wait().map_or("ended".to_owned(), |status| format!("ended with {status}"));
+        anyhow!("{}: `{}` {ended}; what it printed above says why", self.name, self.command)
+    }
+
+    /// The most memory that the process had in use, in bytes.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        // A blank line asks it to end; if it does not listen any more, it is gone already.
+        let _ = writeln!(self.questions).and_then(|()| self.questions.flush());
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Result<Contender> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Contender::start("peer", script, command)
+    }
+
+    #[test]
+    fn a_process_is_asked_when_it_is_ready() {
+        let script = r#"echo loading; echo READY peer; read q; echo '[0.5, 1]'; read q; echo '{"wall": [0.1], "cpu": [0.2]}'; read q"#;
+        let mut peer = shell(script).expect("starts");
+        assert_eq!(peer.embed((1, 8)).expect("an output"), [0.5, 1.0]);
+        assert_eq!(peer.run((1, 8), 1).expect("times").wall, [0.1]);
+        #[cfg(target_os = "linux")]
+        assert!(peer.peak_memory().is_some_and(|bytes| bytes > 0));
+    }
+
+    #[test]
+    fn a_process_that_ends_is_named() {
+        let error = shell("exit 3").err().expect("no worker").to_string();
+        assert!(error.starts_with("peer: `exit 3` ended with exit status: 3"), "{error}");
+        let mut peer = shell("echo READY x; read q; echo oops; read q").expect("starts");
+        let error = peer.run((1, 8), 1).expect_err("no times").to_string();
+        assert_eq!(error, "peer: `oops` has no times");
+    }
+}

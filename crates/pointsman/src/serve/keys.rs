@@ -1,0 +1,172 @@
+//! Keys of clients: who may ask, which models, how often and for how much.
+
+mod key;
+mod spent;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use pointsman_domain::ModelId;
+use pointsman_policy::Price;
+use pointsman_upstream::openai::ErrorBody;
+use pointsman_upstream::{Call, Reply};
+use tokio::time::Instant;
+
+use self::key::Key;
+use super::clock;
+use super::error::ApiError;
+use super::sidecar::Sidecar;
+use crate::config::{ClientKey, KeyHash};
+
+/// The keys of a configuration, with what has been done with them.
+#[derive(Debug, Default)]
+pub(super) struct Keys(BTreeMap<KeyHash, Arc<Key>>);
+
+impl Keys {
+    /// `keys`, and those of `before` that are still the same with their counts.
+    pub(super) fn new(keys: &[ClientKey], before: &Self) -> Self {
+        let key = |settings: &ClientKey| {
+            let known = before.0.get(&settings.hash).filter(|key| *key.settings() == *settings);
+            (
+                settings.hash,
+                known.cloned().unwrap_or_else(|| Arc::new(Key::new(settings.clone(), Instant::now()))),
+            )
+        };
+        Self(keys.iter().map(key).collect())
+    }
+
+    /// Whether anybody may ask.
+    fn is_open(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who sends these headers. A key is found by its hash, so that how long this takes tells nothing of it.
+    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let key = self.0.get(&KeyHash::of(presented(headers)?))?;
+        Some(Caller(Some(Arc::clone(key))))
+    }
+}
+
+/// The key that a client sends, in any of the headers that clients use.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.as_bytes().split_at_checked("bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+    });
+    let named = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    bearer.or_else(|| named("x-api-key")).or_else(|| named("api-key"))
+}
+
+/// Who asks: one of the keys, or anybody where there are none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller(Option<Arc<Key>>);
+
+impl Caller {
+    /// Whether the model called `model` may be asked.
+    pub(super) fn may_see(&self, model: &str) -> bool {
+        self.0.as_ref().is_none_or(|key| key.allows(model))
+    }
+
+    /// Refuses a model that the key is not for.
+    pub(super) fn may_ask(&self, model: &str) -> Result<(), ApiError> {
+        match &self.0 {
+            Some(key) if !key.allows(model) => {
+                let message = format!(
+                    "the key `{}` is not for the model `{model}`: GET /v1/models lists those that it is for",
+                    key.name()
+                );
+                let body = ErrorBody::permission(message).param("model").code("model_not_allowed");
+                Err(ApiError::new(StatusCode::FORBIDDEN, body))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a model without a price to a key that may only spend so much.
+    pub(super) fn may_spend_at(&self, target: &ModelId, price: Option<Price>) -> Result<(), ApiError> {
+        match &self.0 {
+            Some(key) if key.may_spend_so_much() && price.is_none() => {
+                let message = format!(
+                    "the key `{}` may only spend so much, and what `{target}` costs is not known: give it a name and a \
+                     price in [models]",
+                    key.name()
+                );
+                let body = ErrorBody::permission(message).param("model").code("price_unknown");
+                Err(ApiError::new(StatusCode::FORBIDDEN, body))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same reply, whose cost counts as spent by the key once it has passed.
+    pub(super) fn charge(&self, reply: Reply, call: &Call<'_>, price: Option<Price>) -> Reply {
+        match (&self.0, price) {
+            (Some(key), Some(price)) if key.may_spend_so_much() => {
+                spent::counted(reply, call, Arc::clone(key), price)
+            }
+            _ => reply,
+        }
+    }
+}
+
+/// Whether a path answers everybody.
+fn is_public(path: &str) -> bool {
+    !path.starts_with("/v1/") && path != "/metrics"
+}
+
+/// Turns away whoever has no key, where there are keys, or has used it up.
+pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, mut request: Request, next: Next) -> Response {
+    let live = sidecar.live();
+    if live.keys.is_open() || is_public(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let caller = live.keys.caller(request.headers()).ok_or_else(unknown);
+    let admitted = caller.and_then(|caller| {
+        if let Some(key) = &caller.0 {
+            key.admit(Instant::now(), clock::now())?;
+        }
+        Ok(caller)
+    });
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.at(request.uri().path()),
+    }
+}
+
+fn unknown() -> ApiError {
+    let message = "a key of this server is needed, as `authorization: Bearer KEY` or `x-api-key: KEY`: ask whoever runs it";
+    let body = ErrorBody::authentication(message).code("invalid_api_key");
+    ApiError::new(StatusCode::UNAUTHORIZED, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_the_headers_that_clients_use() {
+        for (name, value, key) in [
+            ("authorization", "Bearer abc", Some("abc")),
+            ("authorization", "bearer  abc ", Some("abc")),
+            ("x-api-key", "abc", Some("abc")),
+            ("api-key", "abc", Some("abc")),
+            ("authorization", "Basic abc", None),
+            ("authorization", "Bearer", None),
+            ("cookie", "abc", None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!(presented(&headers), key.map(str::as_bytes), "{name}: {value}");
+        }
+    }
+}
