@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 
-/// A process that answers `emb` and `run`, see [`super::super::worker`].
+/// A process that answers `emb` and `run`, see [`mod@super::super::worker`].
 pub(super) struct Contender {
     pub(super) name: String,
     pub(super) command: String,
