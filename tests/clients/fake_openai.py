@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         if text == "look" and request.get("tools"):
             for n in range(self.calls(request)):
                 call = {"index": n, "id": f"call_{n}", "type": "function", "function": CALL | {"arguments": ""}}
-                self.event(request, {"tool_calls": [call]}, None)
+                self.event(request, {"role": "assistant", "tool_calls": [call]}, None)
                 for piece in (CALL["arguments"][:5], CALL["arguments"][5:]):
                     self.event(request, {"tool_calls": [{"index": n, "function": {"arguments": piece}}]}, None)
             self.event(request, {}, "tool_calls")

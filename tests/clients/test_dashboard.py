@@ -27,7 +27,7 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run -
            --disable-component-update --disable-sync""".split()
 
 # A name and a prompt that would be markup, were they not shown as text.
-HOSTILE_NAME = "<b id=injected>mid</b>"
+HOSTILE_NAME = "<b id=injected>mid"
 HOSTILE_PROMPT = "<img src=x onerror=\"document.title='injected'\"> Prove that <b id=injected>7</b> is prime"
 
 CONFIG = """
