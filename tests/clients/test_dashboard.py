@@ -173,6 +173,8 @@ def test_without_traffic_it_says_so(open_page, start, tmp_path):
 
 
 def test_what_it_shows_is_what_was_sent(open_page, busy):
+    from playwright.sync_api import expect
+
     sidecar, sent = busy
     page = open_page(sidecar.url)
     page.locator("#decisions li button").first.wait_for()
@@ -188,10 +190,12 @@ def test_what_it_shows_is_what_was_sent(open_page, busy):
     assert page.locator("#abstained li").count() >= 1
     assert page.locator("#times tbody tr").count() == 5
     send(sidecar, 0)
-    page.wait_for_function(f"document.querySelector('.tile b').textContent.replace(',', '') == '{sent + 3 * len(PROMPTS)}'")
+    expect(page.locator(".tile b").first).to_have_text(f"{sent + 3 * len(PROMPTS):,}")
 
 
 def test_a_prompt_lights_up_its_cell(open_page, busy):
+    from playwright.sync_api import expect
+
     sidecar, _ = busy
     page = open_page(sidecar.url)
     page.locator("#decisions li button").first.wait_for()
@@ -209,9 +213,9 @@ def test_a_prompt_lights_up_its_cell(open_page, busy):
     assert page.locator("#verdict .rows .decided").count() == 1
     assert "runner-up" in page.locator("#verdict").inner_text()
     page.locator("#table-name").select_option("frugal")
-    page.wait_for_function("document.querySelector('.answer b').textContent == 'cheap'")
+    expect(page.locator(".answer b").first).to_have_text("cheap")
     page.locator("#prompt").fill("")
-    page.wait_for_function("!document.querySelector('#matrix [aria-current]')")
+    expect(page.locator("#matrix [aria-current]")).to_have_count(0)
     assert number_of(page, "decisions") == before, "trying leaves no trace"
 
 
@@ -221,7 +225,7 @@ def test_no_text_becomes_markup(open_page, busy):
     page.locator("#decisions li button").first.wait_for()
     page.locator("#prompt").fill(HOSTILE_PROMPT)
     page.locator("#verdict .answer").wait_for()
-    rows = page.locator("#decisions li")
+    rows = page.locator("#decisions > li")
     shown = ""
     for place in range(min(rows.count(), 25)):
         rows.nth(place).locator("button").click()
