@@ -77,7 +77,7 @@ def test_a_collector_that_is_not_there_stops_nothing(start, tmp_path):
 
 
 def test_the_log_can_be_json(start, tmp_path):
-    sidecar = start(Sidecar, tmp_path, None, {"POINTSMAN_LOG_FORMAT": "json", "RUST_LOG": "info"})
+    sidecar = start(Sidecar, tmp_path, None, {"POINTSMAN_LOG_FORM": "json", "RUST_LOG": "info"})
     chat(sidecar.client(), "hello")
     with urllib.request.urlopen(f"{sidecar.url}/healthz") as response:
         assert response.status == 200
