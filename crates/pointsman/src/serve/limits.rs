@@ -1,21 +1,18 @@
 //! How large requests may be, how long they may take to come, and how many are answered at once.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
-use http_body::{Frame, SizeHint};
 use pointsman_upstream::RequestSize;
 use pointsman_upstream::openai::ErrorBody;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::error::ApiError;
+use super::held::held;
 use super::sidecar::Sidecar;
 use crate::config::ServerConfig;
 
@@ -82,7 +79,7 @@ pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, request: Request,
     }
     let limits = &sidecar.limits;
     match Arc::clone(&limits.free).try_acquire_owned() {
-        Ok(permit) => next.run(request).await.map(|body| Body::new(Held { body, _permit: permit })),
+        Ok(permit) => next.run(request).await.map(|body| held(body, permit)),
         Err(_) => {
             let message = format!(
                 "{} requests are being answered, which is in_flight_limit in [server]: ask again later",
@@ -90,32 +87,6 @@ pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, request: Request,
             );
             ApiError::overloaded(message).at(request.uri().path())
         }
-    }
-}
-
-/// A body whose request takes up room until it has been sent or given up.
-struct Held {
-    body: Body,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -16,6 +16,7 @@ mod feedback;
 mod forward;
 mod health;
 mod health_checks;
+mod held;
 mod incoming;
 mod input;
 mod keys;

@@ -20,7 +20,6 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 pub(super) use self::call::CallSpan;
 use self::exporter::Collector;
-pub(super) use self::request::RequestSpan;
 use crate::config::TelemetryConfig;
 
 /// How long the last spans may take to be sent when the process ends.
