@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, Engine, FileHash,
-    FileHashes, Pooling, TOKENIZER_FILE, Tagging, Tokenizer, WEIGHTS_FILE,
+    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, EncoderConfig,
+    Engine, FileHash, FileHashes, Pooling, TOKENIZER_FILE, Tagging, TokenIds, Tokenizer, WEIGHTS_FILE,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -27,6 +27,9 @@ use crate::recipe::Recipe;
 use crate::scores::{self, Output, Rounding, Scores};
 use crate::side::Side;
 use crate::soup;
+
+/// Rows of training on which the ranges of activations are measured.
+const MEASURED_ROWS: usize = 300;
 
 /// What a run works with.
 #[derive(Debug)]
@@ -102,7 +105,10 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     };
     soup::fit(&fit, training.checkpoints, &mut network, fresh, progress)?;
 
-    let weights = network.weights();
+    let mut weights = network.weights();
+    if !recipe.fit.frozen {
+        weights.extend(divisors(&backbone.config, &weights, &train.tokens, training.device)?);
+    }
     let bytes = weights::quantize(&weights).map_err(|error| TrainError::Model(Box::new(error)))?;
     let unrounded = dev.outputs(&network)?;
     // What is calibrated, scored and shipped is what the quantised weights say.
@@ -141,6 +147,20 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
     write(training, &card, &bytes)?;
     soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
+}
+
+/// What activations are divided by before they are rounded to 8 bits, found on some of the rows.
+fn divisors(
+    config: &EncoderConfig,
+    weights: &HashMap<String, Tensor>,
+    rows: &[TokenIds],
+    device: &Device,
+) -> Result<HashMap<String, Tensor>, TrainError> {
+    let weights = weights.iter().map(|(name, tensor)| (name.clone(), tensor.detach())).collect();
+    let vb = VarBuilder::from_tensors(weights, DType::F32, device);
+    let every = rows.len().div_ceil(MEASURED_ROWS).max(1);
+    let rows: Vec<TokenIds> = rows.iter().step_by(every).cloned().collect();
+    Ok(Encoder::divisors(config, &vb, &rows)?)
 }
 
 fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {

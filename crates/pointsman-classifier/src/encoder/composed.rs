@@ -35,13 +35,56 @@ impl Layers {
         let mut pooled = Vec::with_capacity(wanted.len());
         for depth in 0..=self.layers.len() {
             if depth > 0 {
-                x = self.layers[depth - 1].forward(&x, attention)?;
+                x = self.layers[depth - 1].forward(&x, attention, &mut |_, _| Ok(()))?;
             }
             if wanted.contains(&depth) {
                 pooled.push(padding.mean(&x)?);
             }
         }
         Ok(pooled)
+    }
+
+    /// Takes one row through the layers and shows `see` what goes into each product: the layer, the product, and
+    /// (tokens, inputs).
+    pub(super) fn watch(
+        &self,
+        x: &Tensor,
+        see: &mut dyn FnMut(usize, Product, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let padding = Padding::new(&[x.dim(0)?], x)?;
+        let attention = Attention { padding: &padding, heads: self.heads };
+        let mut x = x.clone();
+        for (depth, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&x, attention, &mut |product, input| see(depth, product, input))?;
+        }
+        Ok(())
+    }
+}
+
+/// The products of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    /// Queries, keys and values.
+    Projection,
+    /// What leaves the heads.
+    Output,
+    /// Into the feed-forward network.
+    Up,
+    /// Out of it.
+    Down,
+}
+
+impl Product {
+    pub(super) const ALL: [Self; 4] = [Self::Projection, Self::Output, Self::Up, Self::Down];
+
+    /// Its matrices within a layer.
+    pub(super) fn matrices(self) -> &'static [&'static str] {
+        match self {
+            Self::Projection => &["attention.self.query", "attention.self.key", "attention.self.value"],
+            Self::Output => &["attention.output.dense"],
+            Self::Up => &["intermediate.dense"],
+            Self::Down => &["output.dense"],
+        }
     }
 }
 
@@ -169,11 +212,20 @@ impl Layer {
         })
     }
 
-    /// (rows · longest, hidden) → (rows · longest, hidden).
-    fn forward(&self, x: &Tensor, attention: Attention<'_>) -> Result<Tensor> {
+    /// (rows · longest, hidden) → (rows · longest, hidden), showing `see` what goes into each product.
+    fn forward(
+        &self,
+        x: &Tensor,
+        attention: Attention<'_>,
+        see: &mut dyn FnMut(Product, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        see(Product::Projection, x)?;
         let context = attention.forward(&self.projection.forward(x)?)?;
+        see(Product::Output, &context)?;
         let x = self.attention_norm.forward(&(self.output.forward(&context)? + x)?)?;
+        see(Product::Up, &x)?;
         let inner = self.up.forward(&x)?.gelu_erf()?;
+        see(Product::Down, &inner)?;
         self.norm.forward(&(self.down.forward(&inner)? + &x)?)
     }
 }

@@ -2,6 +2,8 @@
 
 mod composed;
 mod fused;
+mod ranges;
+mod smoothing;
 #[cfg(test)]
 mod tests;
 
@@ -182,11 +184,7 @@ impl Encoder {
         if !ascending || layers.last().is_none_or(|last| *last > self.config.layers) {
             bail!("layers {layers:?} are not an ascending choice of 0 to {}", self.config.layers);
         }
-        let types =
-            if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
-        let tables = [&self.words, &self.positions, &self.types];
-        let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
-        let x = self.norm.forward(&embedded)?.to_dtype(self.dtype)?;
+        let x = self.embed(batch)?;
         let pooled = self.layers.forward(&x, &batch.lengths, layers)?;
         let pooled: Vec<Tensor> =
             pooled.iter().map(|pooled| pooled.to_dtype(self.words.dtype())).collect::<Result<_>>()?;
@@ -194,6 +192,15 @@ impl Encoder {
             [one] => Ok(one.clone()),
             several => Tensor::cat(several, 1),
         }
+    }
+
+    /// What goes into the layers: (tokens, hidden).
+    fn embed(&self, batch: &TokenBatch) -> Result<Tensor> {
+        let types =
+            if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
+        let tables = [&self.words, &self.positions, &self.types];
+        let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
+        self.norm.forward(&embedded)?.to_dtype(self.dtype)
     }
 
     /// Devices do not all check what they look up.

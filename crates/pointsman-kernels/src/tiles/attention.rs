@@ -212,6 +212,7 @@ impl Queries<'_> {
         let [upper, lower] = weights;
         for (at, keys) in keys.as_chunks::<BLOCK>().0.iter().enumerate() {
             self.scores(keys, &mut scores);
+            let last = (at + 1) * BLOCK > self.head.row.len();
             let masks = [self.mask(at * BLOCK), self.mask(at * BLOCK + 16)];
             let tile = at * TILE_ROWS..(at + 1) * TILE_ROWS;
             let lines = upper[tile.clone()].iter_mut().chain(&mut lower[tile]);
@@ -220,8 +221,11 @@ impl Queries<'_> {
             {
                 let shift = _mm512_set1_ps(-largest * factor);
                 let exponent = |half: usize| _mm512_fmadd_ps(load(&row[half]), _mm512_set1_ps(factor), shift);
-                let low = _mm512_maskz_mov_ps(masks[0], exp2(exponent(0)));
-                let high = _mm512_maskz_mov_ps(masks[1], exp2(exponent(1)));
+                let (mut low, mut high) = (exp2(exponent(0)), exp2(exponent(1)));
+                if last {
+                    low = _mm512_maskz_mov_ps(masks[0], low);
+                    high = _mm512_maskz_mov_ps(masks[1], high);
+                }
                 *sum = _mm512_add_ps(*sum, _mm512_add_ps(low, high));
                 line.store(pack(low, high));
             }

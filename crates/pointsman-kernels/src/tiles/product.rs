@@ -62,9 +62,11 @@ enum To<'a, 'b> {
 fn multiply<const INTEGERS: bool>(proof: TileUnit, x: &TileRows, weights: &TileWeights, mut to: To<'_, '_>) {
     let tiles = Tiles::configure(proof);
     let mut sums = Sums::ZERO;
+    let blocks = x.rows().div_ceil(BLOCK);
     for (at, right) in weights.blocks().enumerate() {
-        fetch_next(right);
-        for first in (0..x.rows()).step_by(BLOCK) {
+        for block in 0..blocks {
+            fetch_next(right, block, blocks);
+            let first = block * BLOCK;
             let rows = BLOCK.min(x.rows() - first);
             let group = first / TILE_ROWS;
             let below = (rows > TILE_ROWS).then(|| x.lines_from(group + 1));
@@ -75,11 +77,11 @@ fn multiply<const INTEGERS: bool>(proof: TileUnit, x: &TileRows, weights: &TileW
     }
 }
 
-/// Asks for the weights after `right`, which memory is slower to bring than tiles to use.
+/// Asks for the `part`-th of `parts` of the weights after `right`, which memory is slower to bring than tiles to use.
 #[inline]
-fn fetch_next(right: &[Line]) {
+fn fetch_next(right: &[Line], part: usize, parts: usize) {
     let next = right.as_ptr().wrapping_add(right.len());
-    for at in 0..right.len() {
+    for at in right.len() * part / parts..right.len() * (part + 1) / parts {
         // SAFETY: a prefetch does not fault, wherever it points.
         #[allow(unused_unsafe, reason = "later versions of Rust than the oldest supported declare it safe")]
         unsafe {

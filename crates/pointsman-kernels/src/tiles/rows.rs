@@ -158,33 +158,33 @@ impl TileUnit {
         assert!(from.format == TileFormat::Bf16 && weights.format() == TileFormat::Int8, "formats");
         assert_eq!(from.columns(), weights.inputs(), "shapes chain");
         out.reset(TileFormat::Int8, from.rows, from.columns());
-        let mut values = std::mem::take(&mut out.widened);
-        values.resize(from.columns(), 0.0);
         for row in 0..from.rows {
             // SAFETY: `self` proves that the processor has the instructions.
-            unsafe {
-                widen_row(from, row, &mut values);
-                round_row(&values, weights, out, row);
-            }
+            unsafe { requantize_row(from, weights, out, row) };
         }
-        out.widened = values;
     }
 }
 
-/// The values of a row of bfloat16.
-#[target_feature(enable = "avx512f")]
+/// A row of bfloat16 as integers.
+#[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn widen_row(from: &TileRows, row: usize, values: &mut [f32]) {
-    for (line, values) in from.row(row).zip(values.as_chunks_mut::<32>().0) {
+fn requantize_row(from: &TileRows, weights: &TileWeights, out: &mut TileRows, row: usize) {
+    let mut values = std::mem::take(&mut out.widened);
+    values.resize(from.columns(), 0.0);
+    let mut extent = Extent::new();
+    let factors = weights.input_factors().as_chunks::<32>().0;
+    for (line, (values, factors)) in from.row(row).zip(values.as_chunks_mut::<32>().0.iter_mut().zip(factors))
+    {
         let line = line.load();
         let low = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(line)));
         let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(line)));
-        // SAFETY: `values` has room for two vectors of 16.
-        unsafe {
-            _mm512_storeu_ps(values.as_mut_ptr(), _mm512_castsi512_ps(low));
-            _mm512_storeu_ps(values.as_mut_ptr().add(16), _mm512_castsi512_ps(high));
-        }
+        let (low, high) = (_mm512_castsi512_ps(low), _mm512_castsi512_ps(high));
+        let ((to_low, to_high), (of_low, of_high)) = (values.split_at_mut(16), factors.split_at(16));
+        extent.put(_mm512_mul_ps(low, load_slice(of_low)), to_low);
+        extent.put(_mm512_mul_ps(high, load_slice(of_high)), to_high);
     }
+    integers_of_row(&values, extent, out, row);
+    out.widened = values;
 }
 
 #[target_feature(enable = "avx512f")]
@@ -213,7 +213,7 @@ fn norm_row(x: &mut [f32], norm: TileNorm<'_>) {
 }
 
 /// Rounds a row to row `row` of `out`.
-#[target_feature(enable = "avx512f,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn round_row(x: &[f32], weights: &TileWeights, out: &mut TileRows, row: usize) {
     match out.format {
@@ -223,41 +223,76 @@ fn round_row(x: &[f32], weights: &TileWeights, out: &mut TileRows, row: usize) {
                 line.store(pack(load_slice(low), load_slice(high)));
             }
         }
-        TileFormat::Int8 => integers_of_row(x, weights, out, row),
+        TileFormat::Int8 => quantize_row(x, weights, out, row),
     }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn integers_of_row(x: &[f32], weights: &TileWeights, out: &mut TileRows, row: usize) {
+fn quantize_row(x: &[f32], weights: &TileWeights, out: &mut TileRows, row: usize) {
+    let mut values = std::mem::take(&mut out.widened);
+    values.resize(x.len(), 0.0);
+    let mut extent = Extent::new();
     let factors = weights.input_factors().as_chunks::<16>().0;
-    let mut least = _mm512_setzero_ps();
-    let mut largest = _mm512_setzero_ps();
-    for (x, factor) in x.as_chunks::<16>().0.iter().zip(factors) {
-        let value = _mm512_mul_ps(load(x), load(factor));
-        // Of a number and NaN these give the second.
-        least = _mm512_min_ps(least, value);
-        largest = _mm512_max_ps(largest, value);
+    for (x, (value, factor)) in
+        x.as_chunks::<16>().0.iter().zip(values.as_chunks_mut::<16>().0.iter_mut().zip(factors))
+    {
+        extent.put(_mm512_mul_ps(load(x), load(factor)), value);
     }
-    let (least, span) = {
-        let least = _mm512_reduce_min_ps(least);
-        (least, _mm512_reduce_max_ps(largest) - least)
-    };
+    integers_of_row(&values, extent, out, row);
+    out.widened = values;
+}
+
+/// The range of a row's values, 0 included.
+#[derive(Clone, Copy)]
+struct Extent {
+    least: __m512,
+    largest: __m512,
+}
+
+impl Extent {
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn new() -> Self {
+        Self { least: _mm512_setzero_ps(), largest: _mm512_setzero_ps() }
+    }
+
+    /// Takes in a value and writes it to the first 16 places of `to`.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn put(&mut self, value: __m512, to: &mut [f32]) {
+        // Of a number and NaN these give the second.
+        self.least = _mm512_min_ps(self.least, value);
+        self.largest = _mm512_max_ps(self.largest, value);
+        if let Some(to) = to.first_chunk_mut() {
+            store(to, value);
+        }
+    }
+}
+
+/// Rounds values of this range to the integers of a row.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn integers_of_row(values: &[f32], extent: Extent, out: &mut TileRows, row: usize) {
+    let least = _mm512_reduce_min_ps(extent.least);
+    let span = _mm512_reduce_max_ps(extent.largest) - least;
     let inverse = if span < TINY { 0.0 } else { 255.0 / span };
     let zero = (-least * inverse).round_ties_even();
     let scale = if span < TINY { 0.0 } else { span / 255.0 };
     (out.scales[row], out.shifts[row]) = (scale, scale * zero);
 
     let (inverse, zero) = (_mm512_set1_ps(inverse), _mm512_set1_ps(zero));
-    let values = x.as_chunks::<64>().0.iter().zip(factors.as_chunks::<4>().0);
-    for (line, (x, factors)) in out.row_mut(row).zip(values) {
-        for (quarter, (x, factor)) in x.as_chunks::<16>().0.iter().zip(factors).enumerate() {
-            let value = _mm512_mul_ps(load(x), load(factor));
-            let rounded = _mm512_cvtps_epi32(_mm512_fmadd_ps(value, inverse, zero));
-            let bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(rounded, _mm512_setzero_si512()));
-            // SAFETY: a line has room for four vectors of 16 bytes.
-            unsafe { _mm_storeu_si128(line.0.as_mut_ptr().add(16 * quarter).cast(), bytes) };
+    // Packing leaves four bytes of each of the four vectors in each quarter.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (line, values) in out.row_mut(row).zip(values.as_chunks::<64>().0) {
+        let mut rounded = [_mm512_setzero_si512(); 4];
+        for (rounded, values) in rounded.iter_mut().zip(values.as_chunks::<16>().0) {
+            *rounded = _mm512_cvtps_epi32(_mm512_fmadd_ps(load(values), inverse, zero));
         }
+        // Below 0 and above 255 both saturate.
+        let [a, b, c, d] = rounded;
+        let bytes = _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d));
+        line.store(_mm512_permutexvar_epi32(order, bytes));
     }
 }
 

@@ -1,4 +1,5 @@
-//! The layers on the CPU in f32, or with products in bfloat16 where there are tiles: each one operation over the kernels with a backward pass of its own.
+//! The layers on the CPU in f32, or with products in bfloat16 where there are tiles: each one operation over the kernels with a
+//! backward pass of its own.
 //!
 //! Tokens stay packed, so that no work is spent on padding. Between candle's tensors, which are a layer's input and output,
 //! everything lives in [`Buffers`] that are used again: fresh pages cost as much as a tenth of the arithmetic.
@@ -8,8 +9,6 @@ mod backward;
 mod buffers;
 mod forward;
 pub(super) mod int16;
-#[cfg(target_arch = "x86_64")]
-mod smoothing;
 mod sums;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod tiles;

@@ -15,11 +15,13 @@ use pointsman_kernels::{
 use rayon::prelude::*;
 
 use super::buffers::Pool;
-use super::smoothing::{Moments, divisors};
 use super::weights::Norm;
 use crate::encoder::EncoderConfig;
+use crate::encoder::smoothing::{Moments, STRENGTH_OF_NORMS, divisors};
 use crate::ops::slices::{of, with};
 
+/// Name of the divisors of a product's inputs beside its `weight`.
+const DIVISORS: &str = "weight.divisor";
 /// Tokens of a chunk: what a layer makes of 512 of them takes 2 MB.
 const CHUNK: usize = 512;
 /// Fewest tokens that are worth a thread of their own.
@@ -146,11 +148,14 @@ struct Dense {
     weights: Vec<f32>,
     bias: Vec<f32>,
     inputs: usize,
+    /// What the weights were multiplied with before they were rounded to be stored.
+    divisors: Option<Vec<f32>>,
 }
 
 impl Dense {
     fn load(inputs: usize, outputs: usize, names: &[&str], vb: &VarBuilder<'_>) -> Result<Self> {
         let (mut weights, mut bias) = (Vec::new(), Vec::new());
+        let mut stored = Vec::new();
         for name in names {
             let vb = vb.pp(name);
             let (weight, of_outputs) = (vb.get((outputs, inputs), "weight")?, vb.get(outputs, "bias")?);
@@ -162,18 +167,24 @@ impl Dense {
                 Ok(())
             })?;
             bias.extend(of_outputs.to_vec1::<f32>()?);
+            if vb.contains_tensor(DIVISORS) {
+                stored.push(vb.get(inputs, DIVISORS)?.to_vec1::<f32>()?);
+            }
         }
-        Ok(Self { weights, bias, inputs })
+        // Products of one input are rounded together, and only the same divisors suit them all.
+        let shared = stored.len() == names.len() && stored.windows(2).all(|pair| pair[0] == pair[1]);
+        Ok(Self { weights, bias, inputs, divisors: stored.pop().filter(|_| shared) })
     }
 
     fn matrix(&self) -> Mat<'_> {
         Mat::new(&self.weights, self.bias.len(), self.inputs)
     }
 
-    /// As tiles, for activations of these ranges.
+    /// As tiles; integers by the divisors that came with the weights, else for activations of these ranges.
     fn pack(&self, format: TileFormat, ranges: Option<&[f32]>) -> TileWeights {
-        let divisors = match ranges {
-            Some(ranges) if format == TileFormat::Int8 => divisors(ranges, self.matrix()),
+        let divisors = match (format, &self.divisors, ranges) {
+            (TileFormat::Int8, Some(stored), _) => stored.clone(),
+            (TileFormat::Int8, None, Some(ranges)) => divisors(ranges, self.matrix(), STRENGTH_OF_NORMS),
             _ => vec![1.0; self.inputs],
         };
         TileWeights::new(format, self.matrix(), &self.bias, &divisors)
