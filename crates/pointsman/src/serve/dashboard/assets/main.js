@@ -84,11 +84,12 @@ async function refresh() {
       // One after another, so that the requests in flight are those of others.
       if (Date.now() - state.tableAt > TABLE_MS) await loadTable();
       const recent = await get(`/dashboard/api/decisions?limit=${LISTED}`);
+      const named = await get(`/dashboard/api/named?limit=${LISTED}`);
       const view = await get(`/dashboard/api/traffic?${asked}`);
       if (own !== round) return;
       state.view = view;
       draw();
-      decisions.update(recent);
+      decisions.update(recent, named);
       trouble(null);
     } catch (error) {
       if (own !== round) return;
