@@ -65,9 +65,10 @@ fn preferred(report: &Report) -> String {
                 abilities known that it takes."
             .to_owned();
     }
-    let own = match report.first_party.is_empty() {
-        true => String::new(),
-        false => format!("; {first_party} of them to a first-party model"),
+    let own = if report.first_party.is_empty() {
+        String::new()
+    } else {
+        format!("; {first_party} of them to a first-party model")
     };
     format!(
         "{dominated} of {judged} judged decisions went to a model although another is cheaper and as able{own}."
