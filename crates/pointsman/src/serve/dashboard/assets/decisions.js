@@ -57,7 +57,7 @@ function makeNamed(request) {
     fact("reply", request.status ? `status ${request.status}` : words(request.error ?? "none")),
     fact("time", `${duration(request.total_us)}${first({ answered: request })}`),
   ];
-  const detail = h("div", { class: "detail", id: `d-${request.id}`, hidden: true }, h("p", { class: "note" }, "The client named this model, so that no table was asked."), h("dl", null, facts));
+  const detail = h("div", { class: "detail", id: `d-${request.id}`, hidden: true }, h("p", { class: "note" }, "The client named this model, so that no table was asked."), h("dl", null, ...facts));
   const toggled = () => {
     detail.hidden = !detail.hidden;
     button.setAttribute("aria-expanded", String(!detail.hidden));
