@@ -1,7 +1,8 @@
-"""What recording and an open dashboard cost: `python measure_overhead.py --rate 1000 --seconds 20`, on an otherwise idle machine.
+"""What recording and an open dashboard cost: `python measure_overhead.py --rate 1000 --seconds 20 --rounds 3`, on an otherwise idle machine.
 
 Three runs, each a sidecar of its own with the demo provider: without records, with records, with records and a dashboard that is looked
-at. `until decided` is what the sidecar itself measures, from the arrival of a request to its decision; what recording adds comes after it,
+at. They take turns for so many rounds, so that what else the machine does meets all of them, and medians of the rounds are printed.
+`until decided` is what the sidecar itself measures, from the arrival of a request to its decision; what recording adds comes after it,
 in the client's times;
 `processor` is processor time of the sidecar for each request.
 """
@@ -72,11 +73,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    runs = [(name, measure(config, is_looked_at, arguments.rate, arguments.seconds)) for name, config, is_looked_at in RUNS]
-    print(f"{'':26}" + "".join(f"{name:>18}" for name, _ in runs))
-    for row in runs[0][1]:
-        print(f"{row:26}" + "".join(f"{figures[row]:18.0f}" for _, figures in runs))
+    measured = {name: [] for name, _, _ in RUNS}
+    for _ in range(arguments.rounds):
+        for name, config, is_looked_at in RUNS:
+            measured[name].append(measure(config, is_looked_at, arguments.rate, arguments.seconds))
+    print(f"{'':26}" + "".join(f"{name:>18}" for name in measured))
+    for row in measured["without records"][0]:
+        medians = [statistics.median(figures[row] for figures in rounds) for rounds in measured.values()]
+        print(f"{row:26}" + "".join(f"{median:18.0f}" for median in medians))
+    print(f"{'throughput lost, %':26}" + "".join(f"{lost:18.1f}" for lost in losses(measured)))
+
+
+def losses(measured):
+    """Of each run the median share of throughput lost against the run without records in the same round, in percent."""
+    rate = "requests a second"
+    without = [figures[rate] for figures in measured["without records"]]
+    for rounds in measured.values():
+        yield statistics.median(100 * (1 - figures[rate] / before) for figures, before in zip(rounds, without, strict=True))
 
 
 if __name__ == "__main__":

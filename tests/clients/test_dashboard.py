@@ -276,6 +276,26 @@ def test_it_fits_light_and_dark_and_narrow(open_page, busy, name, width, scheme)
     picture(page, name)
 
 
+def test_a_request_that_names_its_model_is_shown(open_page, start, tmp_path):
+    from playwright.sync_api import expect
+
+    sidecar = start(Sidecar, tmp_path, CONFIG.format(name="mid"))
+    for model in ("strong", "demo/<b id=injected>other", "demo/another"):
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{sidecar.url}/v1/chat/completions", body)).read()
+    page = open_page(sidecar.url)
+    rows = page.locator("#decisions > li")
+    expect(rows).to_have_count(3)
+    assert "named a model" in rows.nth(0).inner_text() and "demo/another" in rows.nth(0).inner_text()
+    rows.nth(1).locator("button").click()
+    assert "counted as demo/*" in rows.nth(1).locator("dl").inner_text()
+    named = page.locator("#models table.named tbody tr")
+    assert [text.split()[:2] for text in named.all_inner_texts()] == [["demo/*", "2"], ["strong", "1"]]
+    assert "3 requests named a model" in page.locator(".tile").first.inner_text()
+    assert number_of(page, "decisions") == 0 and page.locator("#injected").count() == 0
+    picture(page, "named")
+
+
 def test_elsewhere_it_wants_its_key(browser, open_page, start, tmp_path):
     config = "[dashboard]\nkey_env = \"DASHBOARD_KEY\"\n" + CONFIG.format(name="mid")
     sidecar = start(Sidecar, tmp_path, config, {"DASHBOARD_KEY": "planted-dashboard-key"})

@@ -108,6 +108,7 @@ impl<'a> Columns<'a> {
         let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
         self.columns.push(("time", false, Arc::new(times)));
         self.text("endpoint", |record| record.endpoint.to_string());
+        self.text_if("key", |record| record.key.clone());
         self.text("table", |record| record.table.clone());
         self.text("table_hash", |record| record.table_hash.clone());
         self.text("classifier", |record| record.classifier.clone());
@@ -264,7 +265,7 @@ mod tests {
         let columns: Vec<String> = schema.fields().iter().map(name).collect();
         assert_eq!(
             columns.join(" "),
-            "id time endpoint table table_hash classifier classifier_hash model target rule reason task task_confidence \
+            "id time endpoint key? table table_hash classifier classifier_hash model target rule reason task task_confidence \
              runner_up? difficulty ability ability_sd band band_confidence abstained? prompt_tokens? prompt_tokens_seen? \
              request_tokens? max_output_tokens? needs_tools needs_vision needs_structured_output queue_us classify_us \
              overhead_us answered_by? answered_target? status? attempts? end? first_bytes_us? total_us? input_tokens? \

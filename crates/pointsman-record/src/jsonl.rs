@@ -99,6 +99,7 @@ pub(crate) mod tests {
             id: "019aa3c0-0000-7000-8000-000000000000".to_owned(),
             time_us: 1_763_700_000_000_000,
             endpoint: "/v1/chat/completions".into(),
+            key: Some("ann".to_owned()),
             table: "auto".to_owned(),
             table_hash: "ab".repeat(32),
             classifier: "pointsman-small 0.1.0".to_owned(),
@@ -145,7 +146,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_form_of_version_2_is_fixed() {
+    fn the_form_of_version_3_is_fixed() {
         insta::assert_json_snapshot!(record());
     }
 
@@ -154,10 +155,11 @@ pub(crate) mod tests {
     fn records_of_older_versions_are_read() {
         let old = include_bytes!("../tests/fixtures/records.jsonl").as_slice();
         let records: Vec<Record> = read(old).collect::<Result<_, _>>().expect("readable");
-        assert_eq!(records.iter().map(|record| record.version).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(records.iter().map(|record| record.version).collect::<Vec<_>>(), [1, 2, 3]);
         let labels = Labels { ability_sd: 0.0, ..record().labels };
         let first = Record {
             version: 1,
+            key: None,
             labels,
             endpoint: "".into(),
             classifier_hash: String::new(),
@@ -169,7 +171,8 @@ pub(crate) mod tests {
             feedback: None,
             ..record()
         };
-        assert_eq!(records, [first, record()]);
+        let second = Record { version: 2, key: None, ..record() };
+        assert_eq!(records, [first, second, record()]);
     }
 
     #[test]

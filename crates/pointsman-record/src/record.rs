@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::prompt::StoredPrompt;
 
 /// Version of the record's form. A reader accepts its own version and older ones.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What was decided, everything that the decision followed from, and what became of it.
 ///
-/// Fields that version 1 did not have are empty in records of version 1.
+/// Fields that a version did not have yet are empty in its records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// [`VERSION`] of the writer.
@@ -25,6 +25,9 @@ pub struct Record {
     /// Path of the request, such as `/v1/chat/completions`.
     #[serde(default)]
     pub endpoint: Cow<'static, str>,
+    /// Who asked: the name of the client's key, where the configuration has keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Which table of the configuration was asked.
     pub table: String,
     /// SHA-256 of that table in its canonical form, in hexadecimal.

@@ -83,6 +83,9 @@ impl<'a> Summing<'a> {
         self.count("rule", decision.rule.to_string());
         self.count("reason", decision.reason.as_str().to_owned());
         self.count("endpoint", record.endpoint.to_string());
+        if let Some(key) = &record.key {
+            self.count("key", key.clone());
+        }
         if labels.abstained.is_none() {
             self.count("task", labels.task.to_string());
             self.count("band", labels.band.to_string());

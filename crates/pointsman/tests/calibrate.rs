@@ -66,3 +66,46 @@ fn too_few_outcomes_are_refused_with_the_number_that_is_needed() {
     let error = text(&output.stderr);
     assert!(error.contains("20 usable outcomes; 50 are needed"), "{error}");
 }
+
+/// Records of `count` prompts that somebody scored: `ours` always and `theirs` never answered well. One more was labelled by
+/// a classifier that nobody has any more.
+fn folder_with_records(count: usize) -> tempfile::TempDir {
+    let example =
+        include_str!("../../pointsman-record/tests/fixtures/records.jsonl").lines().last().expect("some");
+    let example: Value = serde_json::from_str(example).expect("a record");
+    let mut lines = format!("{example}\n");
+    for n in 0..count {
+        let mut record = example.clone();
+        let (model, score) = if n % 2 == 0 { ("ours", 1.0) } else { ("theirs", 0.0) };
+        record["id"] = format!("r{n}").into();
+        record["prompt"] =
+            serde_json::json!({"full": [{"role": "user", "content": format!("What is {n} plus 7?")}]});
+        record["answered"]["attempts"][1]["model"] = model.into();
+        record["feedback"]["score"] = score.into();
+        writeln!(lines, "{record}").expect("written");
+    }
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::write(folder.path().join("records.jsonl"), lines).expect("written");
+    folder
+}
+
+#[test]
+fn scored_records_are_outcomes() {
+    let folder = folder_with_records(80);
+    let calibrate =
+        ["calibrate", "--records", "records.jsonl", "--out", "calibration", "--date", "2026-11-21"];
+    let output = pointsman(folder.path(), &[&calibrate[..], &["--json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON on standard output");
+    let used = serde_json::json!({"scored": 80, "with_prompt": 80, "left_out": 1});
+    assert_eq!((&report["taken"], &report["records"]), (&"abilities".into(), &used), "{report}");
+    assert_eq!(report["models"], serde_json::json!(["ours", "theirs"]));
+    let told = text(&pointsman(folder.path(), &calibrate).stdout);
+    assert!(told.contains("80 records with a score, 80 of them with the prompt"), "{told}");
+    assert!(told.contains("1 record left out"), "{told}");
+
+    let later = pointsman(folder.path(), &[&calibrate[..], &["--since", "2026-11-21"]].concat());
+    assert!(text(&later.stderr).contains("0 usable outcomes"), "{}", text(&later.stderr));
+    let none = pointsman(folder.path(), &["calibrate", "--out", "calibration"]);
+    assert!(text(&none.stderr).contains("--outcomes"), "{}", text(&none.stderr));
+}

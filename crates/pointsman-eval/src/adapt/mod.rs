@@ -91,7 +91,7 @@ pub fn adapt(observed: &Observed, known: &Abilities, seed: u64) -> Result<Adapte
     let slopes = &known.discrimination;
     let (mut taken, mut compared) = (State::AsBefore, Vec::new());
     let mut losses = Vec::new();
-    for state in states(train.prompts.len()) {
+    for state in states(observed, train.prompts.len()) {
         let fitted = fit(state, &train, known, seed)?;
         let (quality, by_prompt) = quality::of(&test, &fitted, slopes);
         let (gain, gain_se) = quality::gain(&losses, &by_prompt);
@@ -108,8 +108,10 @@ pub fn adapt(observed: &Observed, known: &Abilities, seed: u64) -> Result<Adapte
     Ok(Adapted { state: taken, abilities, head, compared, outcomes, prompts, held_out })
 }
 
-fn states(prompts: usize) -> impl Iterator<Item = State> {
-    let head = (prompts >= LEAST_PROMPTS_OF_HEAD).then_some(State::AbilitiesAndHead);
+/// The states that can be fitted to `prompts` of what was observed.
+fn states(observed: &Observed, prompts: usize) -> impl Iterator<Item = State> {
+    let has_head = prompts >= LEAST_PROMPTS_OF_HEAD && observed.has_representations();
+    let head = has_head.then_some(State::AbilitiesAndHead);
     [State::AsBefore, State::Abilities].into_iter().chain(head)
 }
 

@@ -2,8 +2,6 @@
 
 use pointsman_domain::{Group, Labels};
 
-use crate::outcomes::Item;
-
 /// Outcomes of named models on prompts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
@@ -22,7 +20,7 @@ pub struct Described {
     pub labels: Labels,
     /// The group of its task.
     pub group: Option<Group>,
-    /// Its representation: what a head may read.
+    /// Its representation: what a head may read; empty if only the labels are known.
     pub embedding: Vec<f64>,
 }
 
@@ -40,19 +38,19 @@ pub struct Observation {
 }
 
 impl Observed {
-    /// Items with what the classifier says of each, in the same order: labels, group, representation.
-    pub fn new<'a>(items: impl IntoIterator<Item = (&'a Item, Labels, Option<Group>, Vec<f64>)>) -> Self {
-        let mut observed = Self::default();
-        for (item, labels, group, embedding) in items {
-            let prompt = observed.prompts.len();
-            observed.prompts.push(Described { labels, group, embedding });
-            for (name, outcome) in &item.outcomes {
-                let model = observed.model(name);
-                let (score, trials) = (outcome.score, f64::from(outcome.trials));
-                observed.observations.push(Observation { prompt, model, score, trials });
-            }
+    /// Adds a prompt, and of each model that answered it the name, the share of successes and of how many trials that is.
+    pub fn add<'a>(&mut self, described: Described, outcomes: impl IntoIterator<Item = (&'a str, f64, f64)>) {
+        let prompt = self.prompts.len();
+        self.prompts.push(described);
+        for (name, score, trials) in outcomes {
+            let model = self.model(name);
+            self.observations.push(Observation { prompt, model, score, trials });
         }
-        observed
+    }
+
+    /// Whether every prompt has a representation, so that a head can be fitted.
+    pub(super) fn has_representations(&self) -> bool {
+        self.prompts.iter().all(|prompt| !prompt.embedding.is_empty())
     }
 
     /// The place of the model called `name`, which is added if it is new.

@@ -30,6 +30,7 @@ pub struct Savings<'a> {
     by_day: BTreeMap<String, Line>,
     by_task: BTreeMap<String, Line>,
     by_model: BTreeMap<String, Line>,
+    by_key: BTreeMap<String, Line>,
 }
 
 /// A model that could have answered everything.
@@ -105,8 +106,17 @@ impl<'a> Savings<'a> {
         };
         let place = place.ok_or(BaselineError::NoPrices)?;
         let report = Report { baseline: rivals[place].name.clone(), ..Report::default() };
-        let (by_day, by_task, by_model) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { policy, abilities, rivals, baseline: place, report, by_day, by_task, by_model })
+        Ok(Self {
+            policy,
+            abilities,
+            rivals,
+            baseline: place,
+            report,
+            by_day: BTreeMap::new(),
+            by_task: BTreeMap::new(),
+            by_model: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+        })
     }
 
     /// Adds a record.
@@ -135,6 +145,9 @@ impl<'a> Savings<'a> {
         let task = if record.labels.abstained.is_some() { "unsure" } else { record.labels.task.as_str() };
         self.by_task.entry(task.to_owned()).or_default().add(line);
         self.by_model.entry(by.model.to_string()).or_default().add(line);
+        if let Some(key) = &record.key {
+            self.by_key.entry(key.clone()).or_default().add(line);
+        }
         let chance = Chances { abilities: self.abilities, record, table: self.policy.table(&record.table) };
         let routed = self.abilities.of(&by.model, &by.target).map(|(_, ability)| chance.of(ability));
         for rival in &mut self.rivals {
@@ -161,6 +174,7 @@ impl<'a> Savings<'a> {
             by_day: self.by_day.into_iter().collect(),
             by_task: by_cost(self.by_task),
             by_model: by_cost(self.by_model),
+            by_key: by_cost(self.by_key),
             ..self.report
         }
     }

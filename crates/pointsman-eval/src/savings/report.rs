@@ -22,6 +22,8 @@ pub struct Report {
     pub by_task: Vec<(String, Line)>,
     /// By the model that answered, the dearest first.
     pub by_model: Vec<(String, Line)>,
+    /// By the client's key, the dearest first; requests without a key are in none.
+    pub by_key: Vec<(String, Line)>,
 }
 
 impl Default for Report {
@@ -34,6 +36,7 @@ impl Default for Report {
             by_day: Vec::new(),
             by_task: Vec::new(),
             by_model: Vec::new(),
+            by_key: Vec::new(),
         }
     }
 }
@@ -155,7 +158,13 @@ impl fmt::Display for Report {
                 "left out: {unanswered} unanswered, {without_tokens} whose tokens are not known, {without_price} without a price"
             )?;
         }
-        for (what, lines) in [("day", &self.by_day), ("task", &self.by_task), ("model", &self.by_model)] {
+        let parts = [
+            ("day", &self.by_day),
+            ("task", &self.by_task),
+            ("model", &self.by_model),
+            ("key", &self.by_key),
+        ];
+        for (what, lines) in parts {
             if lines.is_empty() {
                 continue;
             }

@@ -39,9 +39,10 @@ fn report(baseline: Option<&str>, records: &[Record]) -> Report {
 }
 
 #[test]
-fn money_is_counted_by_day_task_and_model() {
+fn money_is_counted_by_day_task_model_and_key() {
     let mut unsure = answered("strong", "openai/large", false);
     unsure.labels.abstained = Some(pointsman_domain::AbstainReason::LowConfidence);
+    unsure.key = None;
     let report = report(None, &[answered("cheap", "openai/small", true), unsure]);
     assert_eq!((report.baseline.as_str(), report.total.requests), ("strong", 2));
     assert_eq!(
@@ -54,6 +55,8 @@ fn money_is_counted_by_day_task_and_model() {
     assert_eq!(names(&report.by_day), ["2026-11-20", "2026-11-21"]);
     assert_eq!(names(&report.by_task), ["math", "unsure"]);
     assert_eq!(names(&report.by_model), ["cheap", "strong"]);
+    assert_eq!(names(&report.by_key), ["ann"]);
+    assert_eq!(report.by_key[0].1.requests, 1, "a request without a key is in none");
 }
 
 #[test]

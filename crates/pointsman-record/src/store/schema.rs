@@ -12,7 +12,8 @@ const APPLICATION_ID: i32 = 0x5074_734d;
 ///
 /// `decision` is a [`Record`](crate::Record) as JSON without `answered` and `feedback`, which come later and have columns
 /// of their own. The view is for people and their tools.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE records (
         id          TEXT    NOT NULL UNIQUE,
         time_us     INTEGER NOT NULL,
@@ -41,7 +42,31 @@ const MIGRATIONS: [&str; 1] = ["
         answered ->> '$.total_us'                AS total_us,
         score
     FROM records;
-"];
+",
+    "
+    DROP VIEW decisions;
+    CREATE VIEW decisions AS SELECT
+        id,
+        datetime(time_us / 1000000, 'unixepoch') AS time_utc,
+        decision ->> '$.endpoint'                AS endpoint,
+        decision ->> '$.key'                     AS key,
+        decision ->> '$.table'                   AS table_name,
+        decision ->> '$.labels.task'             AS task,
+        decision ->> '$.labels.band'             AS band,
+        decision ->> '$.labels.task_confidence'  AS confidence,
+        decision ->> '$.decision.rule'           AS rule,
+        decision ->> '$.decision.reason.kind'    AS reason,
+        decision ->> '$.decision.model'          AS model,
+        decision ->> '$.decision.target'         AS target,
+        answered ->> '$.end'                     AS reply_end,
+        answered ->> '$.usage.input'             AS input_tokens,
+        answered ->> '$.usage.output'            AS output_tokens,
+        answered ->> '$.cost'                    AS cost_usd,
+        answered ->> '$.total_us'                AS total_us,
+        score
+    FROM records;
+",
+];
 
 /// Version of the form that this program writes.
 #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "a handful of versions")]

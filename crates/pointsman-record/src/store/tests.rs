@@ -125,20 +125,36 @@ fn a_record_that_is_broken_is_named_and_passed_over() {
 }
 
 /// A fixture for each form that ever was. A new form adds one and changes none.
-const OLDER_FORMS: &[(u32, &str)] = &[(1, include_str!("../../tests/fixtures/store-1.sql"))];
+const FORMS: &[(u32, &str)] = &[
+    (1, include_str!("../../tests/fixtures/store-1.sql")),
+    (2, include_str!("../../tests/fixtures/store-2.sql")),
+];
 
 #[test]
 fn files_of_older_forms_are_read_and_written() {
     let folder = Folder::new();
-    for (form, sql) in OLDER_FORMS {
+    assert_eq!(FORMS.len(), usize::try_from(schema::VERSION).expect("small"), "each form has its fixture");
+    for (form, sql) in FORMS {
         let path = folder.path(&format!("{form}.db"));
         Connection::open(&path).and_then(|new| new.execute_batch(sql)).expect("made");
         let first = "019aa3c0-0000-7000-8000-000000000001";
         let before = read(&path, Filter::default());
-        assert_eq!((ids(&before)[0], before[0].version, &before[1]), (first, 1, &record()));
+        let second = match form {
+            1 => Record { version: 2, key: None, ..record() },
+            _ => record(),
+        };
+        assert_eq!((ids(&before)[0], before[0].version, &before[1]), (first, 1, &second));
         let mut writer = Writer::open(&path).expect("brought up to date");
         writer.commit(&batch(&[decided("new", 1_763_700_000_000_001)])).expect("written");
         assert_eq!(ids(&read(&path, Filter::default())), [first, &record().id, "new"]);
+        let connection = writer.connection();
+        let keys = "SELECT group_concat(ifnull(key, '-'), ' ') FROM (SELECT key FROM decisions ORDER BY time_utc, id)";
+        let keys: String = connection.query_row(keys, [], |row| row.get(0)).expect("the view is up to date");
+        assert_eq!(
+            keys.split(' ').filter(|key| *key == "ann").count(),
+            if *form == 1 { 1 } else { 2 },
+            "{keys}"
+        );
     }
 }
 

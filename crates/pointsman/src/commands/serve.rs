@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::Result;
 use pointsman_classifier::Classifier;
 use tracing_subscriber::EnvFilter;
@@ -34,10 +35,13 @@ fn id(classifier: &Classifier) -> ClassifierId {
     }
 }
 
-/// Sends the log to standard error, chosen by `RUST_LOG`.
+/// Sends the log to standard error, chosen by `RUST_LOG`; in colour where a terminal shows it.
 fn log(form: LogForm) {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(AutoStream::choice(&std::io::stderr()) != ColorChoice::Never)
+        .with_writer(std::io::stderr);
     match form {
         LogForm::Text => subscriber.init(),
         LogForm::Pretty => subscriber.pretty().init(),

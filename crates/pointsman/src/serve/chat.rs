@@ -44,14 +44,14 @@ pub(super) async fn answer(
 ) -> Result<Response, ApiError> {
     let Incoming { request_id, caller, headers, body } = incoming;
     let body = RequestBody::parse(body::read(&headers, body, &sidecar.limits).await?)?;
-    let arrival = Arrival::now(endpoint(dialect));
+    let arrival = Arrival::now(endpoint(dialect), &caller);
     caller.may_ask(body.model())?;
     let live = sidecar.live();
     let call = call(dialect, &request_id, &headers, &body, &live)?;
     match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => {
             check_unread(&sidecar.limits, &call)?;
-            direct(sidecar, &live, target, call, &caller).await
+            direct(sidecar, &live, target, call, &arrival, &caller).await
         }
         Destination::Table(table) => routed(sidecar, &live, table, call, &arrival, &caller).await,
     }
@@ -135,15 +135,18 @@ pub(super) async fn direct(
     live: &Live,
     target: ModelId,
     call: Call<'_>,
+    arrival: &Arrival,
     caller: &Caller,
 ) -> Result<Response, ApiError> {
     let price =
         live.policy.models().values().find(|model| model.target == target).and_then(|model| model.price);
     caller.may_spend_at(&target, price)?;
+    let mut trail = Trail::of_named(sidecar, &target, live.policy.models(), arrival);
     let candidates = vec![(ModelName::new(target.to_string()), target)];
-    let answer = first_answer(sidecar, live, candidates, call, &mut Vec::new()).await?;
-    let reply = caller.charge(answer.span.until_the_end_of(answer.reply), &call, price);
-    Ok(pass_on(sidecar, reply, HeaderMap::new()))
+    let answer = first_answer(sidecar, live, candidates, call, &mut trail.attempts).await;
+    let answer = answer.inspect_err(|_| trail.failed())?;
+    let reply = trail.follow(answer.reply, call.dialect, (answer.called, answer.span), price);
+    Ok(pass_on(sidecar, caller.charge(reply, &call, price), HeaderMap::new()))
 }
 
 async fn routed(

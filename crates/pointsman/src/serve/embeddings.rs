@@ -12,6 +12,7 @@ use super::chat::{call, direct};
 use super::destination::{self, Destination};
 use super::error::ApiError;
 use super::incoming::Incoming;
+use super::routing::Arrival;
 use super::sidecar::Sidecar;
 
 /// Passes texts to the model that is to compute their vectors.
@@ -21,6 +22,7 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let Incoming { request_id, caller, headers, body } = incoming;
     let body = RequestBody::parse(body::read(&headers, body, &sidecar.limits).await?)?;
+    let arrival = Arrival::now("/v1/embeddings", &caller);
     caller.may_ask(body.model())?;
     let live = sidecar.live();
     let call = Call {
@@ -28,7 +30,7 @@ pub(super) async fn create(
         ..call(Dialect::OpenAiChat, &request_id, &headers, &body, &live)?
     };
     match destination::find(body.model(), &live.policy, &live.upstream)? {
-        Destination::Model(target) => direct(&sidecar, &live, target, call, &caller).await,
+        Destination::Model(target) => direct(&sidecar, &live, target, call, &arrival, &caller).await,
         Destination::Table(table) => {
             let message = format!(
                 "`{}` is a table, and embeddings are not routed, for those of different models do not compare: name a \

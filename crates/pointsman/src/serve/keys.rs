@@ -67,6 +67,11 @@ fn presented(headers: &HeaderMap) -> Option<&[u8]> {
 pub(super) struct Caller(Option<Arc<Key>>);
 
 impl Caller {
+    /// The name of its key.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.as_deref().map(Key::name)
+    }
+
     /// Whether the model called `model` may be asked.
     pub(super) fn may_see(&self, model: &str) -> bool {
         self.0.as_ref().is_none_or(|key| key.allows(model))

@@ -40,7 +40,7 @@ pub(super) async fn count_tokens(State(sidecar): State<Arc<Sidecar>>, incoming: 
 async fn count(sidecar: &Arc<Sidecar>, incoming: Incoming) -> Result<Response, ApiError> {
     let Incoming { request_id, caller, headers, body } = incoming;
     let body = RequestBody::parse(body::read(&headers, body, &sidecar.limits).await?)?;
-    let arrival = Arrival::now("/v1/messages/count_tokens");
+    let arrival = Arrival::now("/v1/messages/count_tokens", &caller);
     caller.may_ask(body.model())?;
     let live = sidecar.live();
     let call = call(Dialect::Anthropic, &request_id, &headers, &body, &live)?;

@@ -76,6 +76,7 @@ impl Recording {
             id: routed.id.to_string(),
             time_us: routed.now.0,
             endpoint: arrival.endpoint.into(),
+            key: arrival.key.clone(),
             table: routed.table.name().to_owned(),
             table_hash: routed.table.hash().to_string(),
             classifier: self.classifier.name.clone(),

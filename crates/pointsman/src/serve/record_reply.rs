@@ -1,4 +1,4 @@
-//! Watching a routed request to its end, for its record and for what is counted.
+//! Watching a request to its end, for its record and for what is counted.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,23 +8,25 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_LENGTH;
 use futures_util::{Stream, StreamExt as _};
-use pointsman_domain::TokenCount;
-use pointsman_policy::Price;
+use pointsman_domain::{ModelId, TokenCount};
+use pointsman_policy::{Models, Price};
 use pointsman_record::{Answered, Attempt, End, TokenUsage};
 use pointsman_upstream::{Dialect, Reply, ReplyBody, UpstreamError, Usage, UsageReader};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::record::micros;
 use super::routing::{Arrival, Routed};
 use super::sidecar::Sidecar;
 use super::spans::CallSpan;
+use super::traffic::Named;
 
 /// What is known so far of how a request is answered. It is recorded when this is dropped, which is when the last byte of
 /// the reply has been passed on, or nobody waits for it any more.
 #[derive(Debug)]
 pub(super) struct Trail {
     sidecar: Arc<Sidecar>,
-    id: String,
+    about: About,
     arrived: Instant,
     /// The models that were asked.
     pub(super) attempts: Vec<Attempt>,
@@ -35,12 +37,37 @@ pub(super) struct Trail {
     span: CallSpan,
 }
 
+/// What is answered.
+#[derive(Debug)]
+enum About {
+    /// The request of a decision with this id.
+    Decision(String),
+    /// A request that named its model.
+    Named(Named),
+}
+
 impl Trail {
     /// The trail of a request for which a table has just decided.
     pub(super) fn of(sidecar: &Arc<Sidecar>, routed: &Routed<'_>, arrival: &Arrival) -> Self {
+        Self::new(sidecar, About::Decision(routed.id.to_string()), arrival)
+    }
+
+    /// The trail of a request that named `target`.
+    pub(super) fn of_named(
+        sidecar: &Arc<Sidecar>,
+        target: &ModelId,
+        models: &Models,
+        arrival: &Arrival,
+    ) -> Self {
+        let id = Uuid::now_v7().to_string();
+        let named = Named::new(id, arrival.endpoint, arrival.key.clone(), target, models);
+        Self::new(sidecar, About::Named(named), arrival)
+    }
+
+    fn new(sidecar: &Arc<Sidecar>, about: About, arrival: &Arrival) -> Self {
         Self {
             sidecar: Arc::clone(sidecar),
-            id: routed.id.to_string(),
+            about,
             arrived: arrival.at,
             attempts: Vec::new(),
             end: End::GivenUp,
@@ -84,7 +111,10 @@ impl Drop for Trail {
             cost,
         };
         self.span.ended(&answered);
-        self.sidecar.answered(std::mem::take(&mut self.id), answered);
+        match &mut self.about {
+            About::Decision(id) => self.sidecar.answered(std::mem::take(id), answered),
+            About::Named(named) => self.sidecar.named(named.clone(), &answered),
+        }
     }
 }
 

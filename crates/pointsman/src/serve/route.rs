@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use pointsman_classifier::LabelsRow;
 use pointsman_domain::{Decision, Prompt, RequestFacts};
@@ -16,6 +15,7 @@ use serde_json::Value;
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
+use super::incoming::Incoming;
 use super::input::{self, Prompts};
 use super::live::Live;
 use super::routing::Arrival;
@@ -36,11 +36,10 @@ struct Answer<'a> {
 /// table, `auto` if it is left out.
 pub(super) async fn route(
     State(sidecar): State<Arc<Sidecar>>,
-    headers: HeaderMap,
-    body: Body,
+    Incoming { caller, headers, body, .. }: Incoming,
 ) -> Result<Response, ApiError> {
     let bytes = body::read(&headers, body, &sidecar.limits).await?;
-    let arrival = Arrival::now("/v1/route");
+    let arrival = Arrival::now("/v1/route", &caller);
     let body = input::Body::parse(&bytes)?;
     let live = sidecar.live();
     let table = table(&live, body.model.as_deref().unwrap_or(Table::AUTO))?;

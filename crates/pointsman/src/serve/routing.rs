@@ -10,22 +10,25 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::clock;
+use super::keys::Caller;
 use super::labelling::Labelled;
 use super::sidecar::Sidecar;
 
 /// When and where a request came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Arrival {
     /// Its path.
     pub(super) endpoint: &'static str,
+    /// The name of its key, if it came with one.
+    pub(super) key: Option<String>,
     /// When all of it had come.
     pub(super) at: Instant,
 }
 
 impl Arrival {
-    /// A request for `endpoint` that has just come.
-    pub(super) fn now(endpoint: &'static str) -> Self {
-        Self { endpoint, at: Instant::now() }
+    /// A request of `caller` for `endpoint` that has just come.
+    pub(super) fn now(endpoint: &'static str, caller: &Caller) -> Self {
+        Self { endpoint, key: caller.name().map(str::to_owned), at: Instant::now() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::live::Live;
 use super::metrics::Metrics;
 use super::record::Recording;
 use super::spans::Spans;
-use super::traffic::Traffic;
+use super::traffic::{Named, Traffic};
 use crate::config::Config;
 use crate::environment;
 
@@ -63,6 +63,11 @@ impl Sidecar {
         self.traffic.answered(&id, &answered, clock::now().0);
         self.metrics.ended(&answered, baseline::dearest(self.live().policy.models()));
         self.recording.answered(id, answered);
+    }
+
+    /// The answer to a request that named a model has ended. It is no decision, so that there is nothing to record.
+    pub(super) fn named(&self, named: Named, answered: &Answered) {
+        self.traffic.named(named, answered, clock::now().0);
     }
 
     /// Tables and providers as they are now.

@@ -39,7 +39,6 @@ pub(super) fn outline(report: &Report) -> Vec<Part> {
 
 fn verdict(report: &Report) -> Part {
     let Replayed { decisions, unfaithful, .. } = report.replayed;
-    let (dominated, first_party) = report.dominated_requests();
     let replayed = match (decisions, unfaithful) {
         (0, _) => {
             "No decision could be taken again: the table is another than the one that took them.".to_owned()
@@ -54,16 +53,26 @@ fn verdict(report: &Report) -> Part {
     } else {
         "Some change when providers are renamed."
     };
-    let preferred = format!(
-        "{dominated} of {} judged decisions went to a model although another is cheaper and as able{}.",
-        report.dominated.judged,
-        if report.first_party.is_empty() {
-            String::new()
-        } else {
-            format!("; {first_party} of them to a first-party model")
-        }
-    );
-    Part::of("In short", vec![replayed, named.to_owned(), preferred])
+    Part::of("In short", vec![replayed, named.to_owned(), preferred(report)])
+}
+
+/// Whether dominated models were preferred.
+fn preferred(report: &Report) -> String {
+    let (dominated, first_party) = report.dominated_requests();
+    let judged = report.dominated.judged;
+    if judged == 0 {
+        return "Whether another model was cheaper and as able cannot be judged: of no decision are the prices and \
+                abilities known that it takes."
+            .to_owned();
+    }
+    let own = if report.first_party.is_empty() {
+        String::new()
+    } else {
+        format!("; {first_party} of them to a first-party model")
+    };
+    format!(
+        "{dominated} of {judged} judged decisions went to a model although another is cheaper and as able{own}."
+    )
 }
 
 fn basis(report: &Report) -> Part {

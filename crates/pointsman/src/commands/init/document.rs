@@ -3,6 +3,7 @@
 use pointsman_policy::{Catalogue, Price};
 
 use super::hosted::Ready;
+use super::local::Local;
 use super::servers::Server;
 
 /// The most lines that the file has.
@@ -28,8 +29,8 @@ const SIZES: [&str; 3] = ["cheap", "mid", "strong"];
 
 impl Found {
     /// Of each size the cheapest model among providers whose key is there, of equal ones the first by name; models that come
-    /// out twice are there once. Then
-    /// the first model of the first server. Without anything the built-in provider, which answers on its own.
+    /// out twice are there once. Then the first model of the first server, or without such providers the smallest and the
+    /// largest model of all servers, where names tell. Without anything the built-in provider, which answers on its own.
     fn models(&self, catalogue: &Catalogue) -> Vec<Named> {
         let mut models: Vec<Named> = Vec::new();
         for (size, name) in SIZES.into_iter().enumerate() {
@@ -45,9 +46,12 @@ impl Found {
                 }
             }
         }
-        if let Some(server) = self.servers.first() {
-            let target = format!("{}/{}", server.place.name, server.models[0]);
-            models.push(Named { name: "local", target, provider: None });
+        let local = Local::all(&self.servers);
+        let named =
+            |name: &'static str, model: &Local| Named { name, target: model.target.clone(), provider: None };
+        match Local::extremes(&local).filter(|_| models.is_empty()) {
+            Some((small, large)) => models.extend([named("cheap", small), named("strong", large)]),
+            None => models.extend(local.first().map(|first| named("local", first))),
         }
         if models.is_empty() {
             models = ["demo/small", "demo/medium", "demo/large"]
@@ -80,6 +84,14 @@ impl Found {
         format!("{}\n{}\n", texts[0], texts[1..].join(gap))
     }
 
+    /// What was found and has no place in the file.
+    pub(super) fn unused(&self, catalogue: &Catalogue) -> Vec<&str> {
+        let models = self.models(catalogue);
+        let hosted = self.hosted.iter().map(|ready| ready.provider.name);
+        let servers = self.servers.iter().map(|server| server.place.name.as_str());
+        hosted.chain(servers).filter(|name| !is_used(name, &models)).collect()
+    }
+
     fn providers_section(&self, models: &[Named]) -> Vec<String> {
         let mut lines = Vec::new();
         for ready in models.iter().filter_map(|model| model.provider) {
@@ -93,7 +105,7 @@ impl Found {
                 }
             }
         }
-        if let Some(server) = self.servers.first() {
+        for server in self.servers.iter().filter(|server| is_used(&server.place.name, models)) {
             let (name, base_url) = (&server.place.name, &server.place.base_url);
             lines.push(format!(
                 "{name} = {{ kind = \"openai_compatible\", base_url = {} }}",
@@ -105,6 +117,11 @@ impl Found {
         }
         lines
     }
+}
+
+/// Whether any of `models` is at the provider called `name`.
+fn is_used(name: &str, models: &[Named]) -> bool {
+    models.iter().any(|model| model.target.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// What a million tokens of either kind cost.
@@ -139,7 +156,11 @@ fn route_section(models: &[Named]) -> Vec<String> {
     let strong = pick(&["strong", "mid", "cheap", "local"]);
     let mid = pick(&["mid", "cheap", "strong", "local"]);
     let cheap = pick(&["local", "cheap", "mid", "strong"]);
-    let second = if cheap == "local" { pick(&["cheap", "mid", "strong", "local"]) } else { mid };
+    let second = match cheap {
+        "local" => pick(&["cheap", "mid", "strong", "local"]),
+        _ if mid == cheap => strong,
+        _ => mid,
+    };
     let row = |key: &str, models: [&str; 2], remark: &str| {
         let [first, then] = models;
         let value = if first == then { format!("\"{first}\"") } else { format!("[\"{first}\", \"{then}\"]") };
@@ -214,6 +235,39 @@ mod tests {
                 assert_eq!(config.record.is_some(), record);
             }
         }
+    }
+
+    #[test]
+    fn several_local_models_share_the_work_and_what_is_left_over_is_named() {
+        let at = |name: &str, models: &[&str]| Server {
+            place: Place { name: name.to_owned(), base_url: format!("http://127.0.0.1:1/{name}/v1") },
+            models: models.iter().map(|model| (*model).to_owned()).collect(),
+        };
+        let servers =
+            vec![at("ollama", &["llama3.2:3b"]), at("vllm", &["mid-8b"]), at("llama_cpp", &["gpt-oss-20b"])];
+        let catalogue = Catalogue::shipped();
+        let found = Found { hosted: Vec::new(), servers };
+        assert_eq!(found.unused(&catalogue), ["vllm"]);
+        insta::assert_snapshot!(found.document(&catalogue, false), @r#"
+        # What each key means: docs/configuration.md. `pointsman check` draws this table.
+        [models]  # names of your own for provider/model
+        cheap  = "ollama/llama3.2:3b"
+        strong = "llama_cpp/gpt-oss-20b"
+
+        [route]  # the most specific row wins; a list is an order: the next one answers if one fails
+        default    = ["cheap", "strong"]
+        unsure     = ["strong", "cheap"]  # the classifier is not sure, or late
+        "*.easy"   = ["cheap", "strong"]  # tasks have rows, too: code = …, "math.hard" = …
+        "*.medium" = ["cheap", "strong"]
+        "*.hard"   = ["strong", "cheap"]
+        "*.expert" = ["strong", "cheap"]
+
+        [providers]  # others than OpenAI and Anthropic, which are built in
+        ollama = { kind = "openai_compatible", base_url = "http://127.0.0.1:1/ollama/v1" }
+        llama_cpp = { kind = "openai_compatible", base_url = "http://127.0.0.1:1/llama_cpp/v1" }
+
+        # [record]  # remove the first # to record decisions, without prompts
+        "#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod document;
 pub(super) mod hosted;
+mod local;
 mod servers;
 
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
@@ -38,15 +39,24 @@ pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<Outcome> {
         || asks && ask(&mut input, &format!("{} is there. Replace it?", args.out.display()))?;
     anyhow::ensure!(may, "{} is there already: --force replaces it, --out names another", args.out.display());
     let record = args.record || asks && ask(&mut input, "Record decisions, without prompts?")?;
-    let text = found.document(&Catalogue::shipped(), record);
+    let catalogue = Catalogue::shipped();
+    let text = found.document(&catalogue, record);
     write(&args.out, &text)?;
     if global.json {
         let servers: Vec<_> = found.servers.iter().map(server).collect();
         let providers: Vec<&str> = found.hosted.iter().map(|ready| ready.provider.name).collect();
-        let report = json!({ "file": args.out, "providers": providers, "servers": servers, "text": text });
+        let unused = found.unused(&catalogue);
+        let report = json!({ "unused": unused, "file": args.out, "providers": providers, "servers": servers, "text": text });
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     } else if args.out.as_os_str() != "-" {
         anstream::println!("{} {}", styled(GOOD, "written:"), args.out.display());
+        let unused = found.unused(&catalogue);
+        if !unused.is_empty() {
+            anstream::println!(
+                "not used: {}; name their models in [models] to route to them",
+                unused.join(", ")
+            );
+        }
         anstream::println!("next: `pointsman check` draws the table, `pointsman serve` answers");
     }
     Ok(Outcome::Done)

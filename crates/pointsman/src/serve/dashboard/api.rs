@@ -21,7 +21,7 @@ use super::overview::{Baseline, Breaker, Now, Overview, Records};
 use super::sum::Sum;
 use crate::serve::error::ApiError;
 use crate::serve::sidecar::Sidecar;
-use crate::serve::traffic::{HOUR_US, RECENT};
+use crate::serve::traffic::{HOUR_US, NamedAnswer, RECENT};
 use crate::serve::{body, clock, routing};
 
 const MINUTE_US: u64 = 60_000_000;
@@ -213,11 +213,24 @@ pub(super) async fn decisions(
     State(sidecar): State<Arc<Sidecar>>,
     asked: Result<Query<AskedDecisions>, QueryRejection>,
 ) -> Result<Json<Vec<Record>>, ApiError> {
+    Ok(Json(sidecar.traffic.recent(limit(asked)?)))
+}
+
+/// `GET /dashboard/api/named`: the newest requests that named a model, the newest first.
+pub(super) async fn named_requests(
+    State(sidecar): State<Arc<Sidecar>>,
+    asked: Result<Query<AskedDecisions>, QueryRejection>,
+) -> Result<Json<Vec<NamedAnswer>>, ApiError> {
+    Ok(Json(sidecar.traffic.recent_named(limit(asked)?)))
+}
+
+/// How many are asked for.
+fn limit(asked: Result<Query<AskedDecisions>, QueryRejection>) -> Result<usize, ApiError> {
     let limit = query(asked, "ask for limit")?.limit.unwrap_or(LISTED);
-    if !(1..=RECENT).contains(&limit) {
-        return Err(ApiError::bad_request(format!("`limit` is a number from 1 to {RECENT}"), Some("limit")));
+    if (1..=RECENT).contains(&limit) {
+        return Ok(limit);
     }
-    Ok(Json(sidecar.traffic.recent(limit)))
+    Err(ApiError::bad_request(format!("`limit` is a number from 1 to {RECENT}"), Some("limit")))
 }
 
 /// A decision with its reasons.

@@ -57,6 +57,7 @@ pub(super) fn routes(sidecar: &Arc<Sidecar>) -> Router<Arc<Sidecar>> {
         .route("/dashboard/api/table", get(api::table))
         .route("/dashboard/api/decisions", get(api::decisions))
         .route("/dashboard/api/decisions/{id}", get(api::decision))
+        .route("/dashboard/api/named", get(api::named_requests))
         .route("/dashboard/api/explain", post(api::explain))
         .layer(from_fn_with_state(Arc::clone(sidecar), guard::layer))
         .layer(map_response(with_headers))

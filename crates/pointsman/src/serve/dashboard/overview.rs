@@ -43,6 +43,8 @@ pub(super) struct Counts {
     pub(super) ends: BTreeMap<&'static str, u64>,
     pub(super) cells: Vec<CellCount>,
     pub(super) models: Vec<ModelCount>,
+    /// Requests that named a model, those of the last hour; records do not have them.
+    pub(super) named: Vec<NamedCount>,
     pub(super) errors: Vec<ErrorCount>,
     /// By stage: `queue`, `classify`, `overhead`, `first_token`, `total`.
     pub(super) times: BTreeMap<&'static str, Spread>,
@@ -77,6 +79,20 @@ pub(super) struct ModelCount {
     baseline_usd: f64,
 }
 
+/// Requests that named a model.
+#[derive(Debug, Serialize)]
+pub(super) struct NamedCount {
+    /// The model's name in the table, or its provider with `/*`.
+    model: String,
+    requests: u64,
+    /// Those whose answer was cut, or that got none.
+    failed: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    /// What the replies cost, those with a price.
+    spent_usd: f64,
+}
+
 /// Calls that failed.
 #[derive(Debug, Serialize)]
 pub(super) struct ErrorCount {
@@ -93,6 +109,8 @@ pub(super) struct Step {
     at_us: u64,
     decisions: u64,
     abstained: u64,
+    /// Requests that named a model.
+    named: u64,
     /// Answers that were cut or that no model gave.
     failed: u64,
     spent_usd: f64,
@@ -225,6 +243,7 @@ impl<'a> Baseline<'a> {
             at_us: *at_us,
             decisions: totals.decisions,
             abstained: totals.abstained,
+            named: totals.named.values().map(|named| named.requests).sum(),
             failed: totals.failed(),
             spent_usd: money.spent_usd,
             baseline_usd: self.cost_usd(&money),
@@ -246,6 +265,7 @@ impl<'a> Baseline<'a> {
             ends: totals.ends.clone(),
             cells: totals.cells.iter().map(CellCount::of).collect(),
             models: self.models(totals),
+            named: named(totals),
             errors: errors.collect(),
             times: times.into(),
         }
@@ -260,8 +280,8 @@ impl<'a> Baseline<'a> {
         for (model, money) in &totals.models {
             let count = counts.entry(model).or_default();
             count.answered = money.priced + money.without_price + money.without_tokens;
-            count.input_tokens = money.priced_tokens.input() + money.unpriced_tokens.input();
-            count.output_tokens = money.priced_tokens.output + money.unpriced_tokens.output;
+            count.input_tokens = money.input_tokens();
+            count.output_tokens = money.output_tokens();
             count.spent_usd = money.spent_usd;
             count.baseline_usd = self.cost_usd(money);
         }
@@ -274,6 +294,21 @@ impl<'a> Baseline<'a> {
         named.sort_by_key(|count| std::cmp::Reverse(count.chosen));
         named
     }
+}
+
+/// The models that requests named, those that were named most first.
+fn named(totals: &Totals) -> Vec<NamedCount> {
+    let counts = totals.named.iter().map(|(model, named)| NamedCount {
+        model: model.clone(),
+        requests: named.requests,
+        failed: named.failed,
+        input_tokens: named.money.input_tokens(),
+        output_tokens: named.money.output_tokens(),
+        spent_usd: named.money.spent_usd,
+    });
+    let mut counts: Vec<NamedCount> = counts.collect();
+    counts.sort_by_key(|count| std::cmp::Reverse(count.requests));
+    counts
 }
 
 impl CellCount {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use axum::http::HeaderMap;
-use futures_util::StreamExt as _;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
@@ -125,21 +124,6 @@ impl CallSpan {
             context.span().set_attribute(KeyValue::new("error.type", kind));
             context.span().set_status(Status::error(""));
         }
-    }
-
-    /// The same reply; the span ends with it.
-    pub(in crate::serve) fn until_the_end_of(self, mut reply: Reply) -> Reply {
-        if self.0.is_some() {
-            let body = std::mem::replace(&mut reply.body, futures_util::stream::empty().boxed());
-            reply.body = body
-                .inspect(move |chunk| {
-                    if let Err(error) = chunk {
-                        self.failed(error.kind().as_str().to_owned());
-                    }
-                })
-                .boxed();
-        }
-        reply
     }
 }
 

@@ -168,6 +168,35 @@ async fn traffic_counts_cells_models_money_and_times() {
 }
 
 #[tokio::test]
+async fn requests_that_name_a_model_are_shown_beside_decisions() {
+    let app = app(PRICED);
+    for model in ["auto", "strong", "demo/large", "demo/other"] {
+        assert_eq!(ask(&app, post(CHAT, chat(model, "hello"))).await.status, StatusCode::OK, "{model}");
+    }
+    let view = look(&app, "/dashboard/api/traffic").await.json();
+    assert_eq!(
+        (&view["decisions"], &view["ends"], &view["money"]["priced"]),
+        (&json!(1), &json!({"whole": 1}), &json!(1))
+    );
+    let named = view["named"].as_array().expect("a list");
+    let of = |place: usize, what: &str| named[place][what].clone();
+    assert_eq!(
+        (of(0, "model"), of(0, "requests"), of(1, "model")),
+        (json!("strong"), json!(2), json!("demo/*"))
+    );
+    assert!(of(0, "spent_usd").as_f64() > Some(0.0) && of(1, "spent_usd") == json!(0.0), "{named:?}");
+    let steps = view["series"].as_array().expect("steps");
+    assert_eq!(steps.iter().filter_map(|step| step["named"].as_u64()).sum::<u64>(), 3);
+    let recent = look(&app, "/dashboard/api/named?limit=2").await.json();
+    let targets: Vec<_> =
+        recent.as_array().expect("a list").iter().map(|one| one["target"].clone()).collect();
+    assert_eq!(targets, [json!("demo/other"), json!("demo/large")]);
+    assert_eq!((&recent[0]["end"], &recent[0]["status"]), (&json!("whole"), &json!(200)));
+    assert_eq!(recent[0]["endpoint"], json!(CHAT));
+    assert_eq!(look(&app, "/dashboard/api/named?limit=0").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn long_windows_are_read_from_records() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let records = format!("[record]\npath = {:?}\n", folder.path().join("records.db").display().to_string());

@@ -4,6 +4,7 @@
 //! drift is measured. What is kept is bounded by time and by the configuration's models, whatever the traffic.
 
 mod drift;
+mod named;
 mod times;
 mod totals;
 
@@ -17,6 +18,7 @@ use pointsman_record::{Answered, Record};
 
 use self::drift::Mix;
 pub(super) use self::drift::{Divergence, Drift};
+pub(super) use self::named::{Named, NamedAnswer};
 pub(super) use self::times::Spread;
 use self::totals::add_all;
 pub(super) use self::totals::{Label, Money, Stage, Totals};
@@ -36,7 +38,7 @@ const PART_US: u64 = HOUR_US;
 /// Parts of the mix from before.
 const PARTS: u64 = 7 * 24;
 
-/// Decisions that are kept one by one.
+/// Decisions that are kept one by one, and as many requests that named a model.
 pub(super) const RECENT: usize = 256;
 
 /// What went through the sidecar of late.
@@ -51,6 +53,8 @@ struct Inner {
     slots: VecDeque<(u64, Totals)>,
     /// The oldest first; prompts are never among them.
     recent: VecDeque<Record>,
+    /// Requests that named a model, the oldest first.
+    named: VecDeque<NamedAnswer>,
     /// Labels from before the last hour, the oldest first.
     parts: VecDeque<(u64, Mix)>,
 }
@@ -76,6 +80,16 @@ impl Traffic {
         }
     }
 
+    /// The answer to a request that named a model ended at `now_us`.
+    pub(super) fn named(&self, named: Named, answered: &Answered, now_us: u64) {
+        let mut inner = self.inner();
+        inner.slot(now_us).named(&named.model, answered);
+        if inner.named.len() == RECENT {
+            inner.named.pop_front();
+        }
+        inner.named.push_back(NamedAnswer::new(named, answered, now_us));
+    }
+
     /// Counts of the last `span_us` before `now_us`, of at most [`HOUR_US`], and the same in `points` equal steps, the
     /// oldest first, each with the moment when it begins.
     pub(super) fn window(&self, span_us: u64, points: u64, now_us: u64) -> (Totals, Vec<(u64, Totals)>) {
@@ -99,6 +113,11 @@ impl Traffic {
     /// The newest decisions, the newest first.
     pub(super) fn recent(&self, limit: usize) -> Vec<Record> {
         self.inner().recent.iter().rev().take(limit).cloned().collect()
+    }
+
+    /// The newest requests that named a model, the newest first.
+    pub(super) fn recent_named(&self, limit: usize) -> Vec<NamedAnswer> {
+        self.inner().named.iter().rev().take(limit).cloned().collect()
     }
 
     /// The decision `id`, if it is among those that are kept.

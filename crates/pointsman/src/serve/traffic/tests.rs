@@ -1,6 +1,7 @@
 //! What is kept, for how long, and what is told of it.
 
-use pointsman_domain::{AbstainReason, ModelName};
+use pointsman_domain::{AbstainReason, ModelId, ModelName};
+use pointsman_policy::Models;
 use pointsman_record::{End, read};
 
 use super::*;
@@ -41,6 +42,35 @@ fn a_window_counts_what_lies_in_it_step_by_step() {
     assert_eq!(hour.cells.get(&unsure), Some(&1));
     assert_eq!(traffic.window(u64::MAX, 60, NOW_US).0.decisions, 4, "no longer than an hour");
     assert_eq!(traffic.window(HOUR_US, 60, NOW_US + 2 * HOUR_US).0.decisions, 0);
+}
+
+#[test]
+fn a_request_that_named_a_model_stands_beside_decisions() {
+    let traffic = Traffic::default();
+    let target = |text: &str| ModelId::parse(text).expect("valid");
+    let long = format!("openai/{}", "m".repeat(10_000));
+    for (id, text) in [("a", "openai/gpt-5"), ("b", long.as_str())] {
+        let named = Named::new(id.to_owned(), "/v1/responses", None, &target(text), &Models::default());
+        assert_eq!(named.model, "openai/*", "clients cannot invent what is counted");
+        traffic.named(named, &answered(), NOW_US);
+    }
+    let failed = Answered { end: End::Failed, attempts: Vec::new(), usage: None, cost: None, ..answered() };
+    let named = Named::new("c".to_owned(), "/v1/responses", None, &target("anthropic/x"), &Models::default());
+    traffic.named(named, &failed, NOW_US);
+    let (totals, steps) = traffic.window(HOUR_US, 60, NOW_US);
+    let (openai, anthropic) = (&totals.named["openai/*"], &totals.named["anthropic/*"]);
+    assert_eq!((openai.requests, openai.failed, openai.money.output_tokens()), (2, 0, 14));
+    assert_eq!((anthropic.requests, anthropic.failed, anthropic.money), (1, 1, Money::default()));
+    assert_eq!((totals.decisions, totals.ends.len(), totals.models.len()), (0, 0, 0));
+    assert_eq!(
+        steps.iter().flat_map(|(_, step)| step.named.values()).map(|named| named.requests).sum::<u64>(),
+        3
+    );
+    let recent = traffic.recent_named(2);
+    assert_eq!(recent.iter().map(|one| one.named.id.as_str()).collect::<Vec<_>>(), ["c", "b"]);
+    assert_eq!(recent[1].named.target.len(), 100);
+    (0..RECENT).for_each(|_| traffic.named(recent[1].named.clone(), &answered(), NOW_US));
+    assert_eq!(traffic.recent_named(usize::MAX).len(), RECENT);
 }
 
 #[test]

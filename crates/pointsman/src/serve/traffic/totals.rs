@@ -6,6 +6,7 @@ use pointsman_domain::{Band, Labels, ModelName, Task, TokenUsage};
 use pointsman_policy::Price;
 use pointsman_record::{Answered, Attempt, End, Record};
 
+use super::named::NamedTotals;
 use super::times::Times;
 
 /// What a prompt was labelled.
@@ -71,7 +72,7 @@ pub(in crate::serve) struct Tokens {
 
 impl Tokens {
     /// Everything sent.
-    pub(in crate::serve) fn input(self) -> u64 {
+    fn input(self) -> u64 {
         self.plain + self.cache_read + self.cache_write
     }
 
@@ -122,7 +123,17 @@ pub(in crate::serve) struct Money {
 }
 
 impl Money {
-    fn add(&mut self, answered: &Answered) {
+    /// Tokens sent, with a price or without.
+    pub(in crate::serve) fn input_tokens(&self) -> u64 {
+        self.priced_tokens.input() + self.unpriced_tokens.input()
+    }
+
+    /// Tokens written.
+    pub(in crate::serve) fn output_tokens(&self) -> u64 {
+        self.priced_tokens.output + self.unpriced_tokens.output
+    }
+
+    pub(super) fn add(&mut self, answered: &Answered) {
         match (answered.usage, answered.cost) {
             (Some(usage), Some(cost)) => {
                 self.priced += 1;
@@ -137,7 +148,7 @@ impl Money {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         self.priced_tokens.merge(other.priced_tokens);
         self.unpriced_tokens.merge(other.unpriced_tokens);
         self.spent_usd += other.spent_usd;
@@ -158,6 +169,8 @@ pub(in crate::serve) struct Totals {
     pub(in crate::serve) cells: BTreeMap<(Label, ModelName), u64>,
     /// Replies by the model that gave them.
     pub(in crate::serve) models: BTreeMap<ModelName, Money>,
+    /// Requests that named a model, by what they are counted as.
+    pub(in crate::serve) named: BTreeMap<String, NamedTotals>,
     /// Calls without a reply, or with a status from 400, by provider and kind.
     pub(in crate::serve) errors: BTreeMap<(String, String), u64>,
     times: [Times; Stage::ALL.len()],
@@ -178,18 +191,28 @@ impl Totals {
     /// Counts the end of an answer.
     pub(in crate::serve) fn answered(&mut self, answered: &Answered) {
         *self.ends.entry(answered.end.as_str()).or_default() += 1;
-        for attempt in &answered.attempts {
-            if let Some(kind) = failure(attempt) {
-                let provider = attempt.target.provider().to_string();
-                *self.errors.entry((provider, kind)).or_default() += 1;
-            }
-        }
+        self.count_errors(answered);
         if let Some(first) = answered.first_bytes_us {
             self.time(Stage::FirstToken, first);
         }
         self.time(Stage::Total, answered.total_us);
         if let Some(by) = answered.by() {
             self.models.entry(by.model.clone()).or_default().add(answered);
+        }
+    }
+
+    /// Counts a request that named `model`. How long it took is not among the times, which are those of decisions.
+    pub(super) fn named(&mut self, model: &str, answered: &Answered) {
+        self.count_errors(answered);
+        self.named.entry(model.to_owned()).or_default().add(answered);
+    }
+
+    fn count_errors(&mut self, answered: &Answered) {
+        for attempt in &answered.attempts {
+            if let Some(kind) = failure(attempt) {
+                let provider = attempt.target.provider().to_string();
+                *self.errors.entry((provider, kind)).or_default() += 1;
+            }
         }
     }
 
@@ -202,6 +225,9 @@ impl Totals {
         add_all(&mut self.errors, &other.errors);
         for (model, money) in &other.models {
             self.models.entry(model.clone()).or_default().merge(money);
+        }
+        for (model, totals) in &other.named {
+            self.named.entry(model.clone()).or_default().merge(totals);
         }
         for (own, more) in self.times.iter_mut().zip(&other.times) {
             own.merge(more);

@@ -3,19 +3,20 @@
 import { byId, empty, h, show } from "./dom.js";
 import { count, duration, percent, second, usd, words } from "./format.js";
 
-const LISTED = 40;
+const LISTED = 50;
 
 const list = byId("decisions");
 const known = new Map();
 
 /** Brings the list up to date without moving what is there, so that an open or focused entry stays. */
-export function update(records) {
+export function update(decided, named) {
+  const records = [...decided, ...named].sort((a, b) => b.time_us - a.time_us);
   if (records.length === 0 && known.size === 0) return show(list, h("li", null, empty("No request has been routed yet. Ask for model \u201cauto\u201d, or try a prompt above.")));
   if (known.size === 0) show(list);
   for (const record of [...records].reverse()) {
     const entry = known.get(record.id);
     if (!entry) {
-      const added = make(record);
+      const added = record.decision ? make(record) : makeNamed(record);
       known.set(record.id, added);
       list.prepend(added.item);
     } else if (!entry.ended && record.answered) {
@@ -45,6 +46,32 @@ function make(record) {
     end,
   );
   return { item: h("li", { "data-id": record.id }, button, detail), end, ended: Boolean(record.answered) };
+}
+
+/** An entry for a request that named its model: nothing was decided, so that there is nothing to ask for. */
+function makeNamed(request) {
+  const facts = [
+    fact("model", `${request.target}${request.model === request.target ? "" : `, counted as ${request.model}`}`),
+    fact("asked at", request.endpoint),
+    request.key ? fact("key", request.key) : null,
+    fact("reply", request.status ? `status ${request.status}` : words(request.error ?? "none")),
+    fact("time", `${duration(request.total_us)}${first({ answered: request })}`),
+  ];
+  const detail = h("div", { class: "detail", id: `d-${request.id}`, hidden: true }, h("p", { class: "note" }, "The client named this model, so that no table was asked."), h("dl", null, ...facts));
+  const toggled = () => {
+    detail.hidden = !detail.hidden;
+    button.setAttribute("aria-expanded", String(!detail.hidden));
+  };
+  const status = request.status >= 400 ? h("span", { class: "bad" }, `status ${request.status}`) : null;
+  const button = h(
+    "button",
+    { type: "button", "aria-expanded": "false", "aria-controls": detail.id, onclick: toggled },
+    h("time", { class: "quiet", datetime: new Date(request.time_us / 1000).toISOString() }, second(request.time_us)),
+    h("span", { class: "label quiet" }, "named a model"),
+    h("span", { class: "route" }, "→ ", h("b", null, request.target)),
+    h("span", { class: "end" }, status, ended({ answered: request })),
+  );
+  return { item: h("li", { "data-id": request.id }, button, detail), ended: true };
 }
 
 /** The chosen model, and the one that answered in its place. */
@@ -95,6 +122,7 @@ function explained({ record, explanation, same_table }) {
       fact("time", `${duration(record.queue_us)} waiting, ${duration(record.classify_us)} labelling, ${duration(record.overhead_us)} until decided${first(record)}`),
       fact("tokens", `${count(record.facts.input_tokens)} estimated; ${count(labels.tokens_seen)} of ${count(labels.tokens)} read by the classifier`),
       attempts(record),
+      record.key ? fact("key", record.key) : null,
       record.feedback ? fact("feedback", `score ${record.feedback.score}`) : null,
       fact("decision", `${record.id}, table ${record.table} ${record.table_hash.slice(0, 12)}`),
     ),

@@ -8,7 +8,7 @@ export function errors(view) {
   const { breakers } = view.now;
   const parts = [];
   for (const breaker of breakers) {
-    const state = breaker.open ? `left alone for ${lasting(breaker.for_ms / 1000)}` : plural(breaker.failures, "failure in a row", "failures in a row");
+    const state = breaker.open ? (breaker.for_ms < 1000 ? "left alone, to be tried again now" : `left alone for ${lasting(breaker.for_ms / 1000)}`) : plural(breaker.failures, "failure in a row", "failures in a row");
     parts.push(h("p", { class: `breaker ${breaker.open ? "open" : ""}` }, h("i", { class: "dot", "aria-hidden": "true" }), h("b", null, breaker.target), h("span", { class: "quiet" }, state)));
   }
   if (breakers.length === 0) parts.push(h("p", { class: "fine" }, h("i", { class: "dot", "aria-hidden": "true" }), "No model is left alone."));

@@ -48,7 +48,7 @@ function draw() {
   health.drift(view);
   const { money, now } = view;
   options(byId("baseline"), money.baselines, money.baseline ?? "");
-  byId("baseline").disabled = money.baselines.length === 0;
+  byId("baseline").parentElement.hidden = money.baselines.length === 0;
   show(byId("about"), `up ${lasting(Date.now() / 1000 - now.started_us / 1e6)}, ${now.in_flight} in flight, ${now.classify_waiting} waiting`);
   const kept = now.records.on
     ? `${now.records.written} decisions recorded since the start${now.records.dropped ? `, ${now.records.dropped} dropped` : ""}${now.records.failed_commits ? `, ${now.records.failed_commits} failed writes` : ""}`
@@ -84,11 +84,12 @@ async function refresh() {
       // One after another, so that the requests in flight are those of others.
       if (Date.now() - state.tableAt > TABLE_MS) await loadTable();
       const recent = await get(`/dashboard/api/decisions?limit=${LISTED}`);
+      const named = await get(`/dashboard/api/named?limit=${LISTED}`);
       const view = await get(`/dashboard/api/traffic?${asked}`);
       if (own !== round) return;
       state.view = view;
       draw();
-      decisions.update(recent);
+      decisions.update(recent, named);
       trouble(null);
     } catch (error) {
       if (own !== round) return;

@@ -31,8 +31,12 @@ export function colour(names, model) {
 
 /** The six figures at the top. */
 export function tiles(view) {
-  const { decisions, abstained, money, times, ends, errors, series } = view;
-  const minutes = (view.until_us - view.since_us) / 60e6;
+  const { decisions, abstained, money, times, ends, errors, series, named, now } = view;
+  // What is in memory is no older than the process.
+  const since_us = view.source === "memory" ? Math.max(view.since_us, now.started_us) : view.since_us;
+  const minutes = Math.max(view.until_us - since_us, 1e6) / 60e6;
+  const passed = named.reduce((sum, model) => sum + model.requests, 0);
+  const spentNamed = named.reduce((sum, model) => sum + model.spent_usd, 0);
   const busy = series.filter((step) => step.decisions > 0).length;
   const saved = money.baseline_usd - money.spent_usd;
   const failed = (ends.cut ?? 0) + (ends.failed ?? 0);
@@ -40,14 +44,14 @@ export function tiles(view) {
   const allEnded = Object.values(ends).reduce((sum, number) => sum + number, 0);
   const moneyKnown = money.baseline && money.priced > 0;
   const list = [
-    ["decisions", count(decisions), busy ? `${(decisions / minutes).toFixed(decisions / minutes < 10 ? 1 : 0)} a minute` : "none yet"],
+    ["decisions", count(decisions), [busy ? `${(decisions / minutes).toFixed(decisions / minutes < 10 ? 1 : 0)} a minute` : "none yet", passed ? `${plural(passed, "request")} named a model` : ""].filter(Boolean).join("; ")],
     [
       moneyKnown && saved < 0 ? "dearer" : "saved",
       moneyKnown ? usd(Math.abs(saved)) : "–",
       moneyKnown ? `${percent(Math.abs(saved) / money.baseline_usd)} of ${money.baseline} for everything` : "no replies with a price",
       "good",
     ],
-    ["spent", moneyKnown ? usd(money.spent_usd) : "–", moneyKnown ? `for ${plural(money.priced, "reply", "replies")}` : ""],
+    ["spent", moneyKnown ? usd(money.spent_usd) : "–", [moneyKnown ? `for ${plural(money.priced, "reply", "replies")}` : "", spentNamed > 0 ? `${usd(spentNamed)} more where a model was named` : ""].filter(Boolean).join("; ")],
     ["added by routing", times.overhead.count ? duration(times.overhead.p50_us) : "–", times.overhead.count ? `p95 ${duration(times.overhead.p95_us)}` : ""],
     ["abstained", decisions ? percent(abstained / decisions) : "–", plural(abstained, "prompt")],
     ["failed", allEnded ? percent(failed / allEnded) : "–", `${plural(failed, "request")}, ${plural(calls, "failed call")}`, failed > 0 ? "bad" : ""],
@@ -127,7 +131,9 @@ export function flows(view) {
     { class: "sure", name: "labelled", of: (step) => step.decisions - step.abstained },
     { class: "unsure", name: "abstained", of: (step) => step.abstained },
   ];
-  show(byId("flow-sum"), plural(view.decisions, "decision"));
+  const passed = view.named.reduce((sum, model) => sum + model.requests, 0);
+  if (passed > 0) parts.push({ class: "passed", name: "named a model", of: (step) => step.named });
+  show(byId("flow-sum"), plural(view.decisions, "decision"), passed ? `, ${plural(passed, "request")} that named a model` : null);
   show(byId("flow"), columns({ steps: view.series, span_us, parts, format: count, label: `Decisions over time, ${view.decisions} in all` }));
   money(view, span_us);
 }
@@ -159,7 +165,8 @@ function money(view, span_us) {
 /** What each model was given and cost. */
 export function models(view, table) {
   const names = table ? order(table.models) : [];
-  if (view.models.length === 0) return show(byId("models"), empty("No request has been routed yet."));
+  const passed = named(view);
+  if (view.models.length === 0) return show(byId("models"), empty("No request has been routed yet."), passed);
   const rows = view.models.map((model) =>
     h(
       "tr",
@@ -174,7 +181,25 @@ export function models(view, table) {
     ),
   );
   const head = h("tr", null, h("th", { scope: "col" }, "model"), h("td"), ["share", "chosen", "replies", "tokens in + out", "spent"].map((name) => h("th", { scope: "col" }, name)));
-  show(byId("models"), h("table", { class: "figures" }, h("thead", null, head), h("tbody", null, rows)));
+  show(byId("models"), h("table", { class: "figures" }, h("thead", null, head), h("tbody", null, rows)), passed);
+}
+
+/** Requests that named a model: passed on, and no decisions. */
+function named(view) {
+  if (view.named.length === 0) return null;
+  const rows = view.named.map((model) =>
+    h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, model.model),
+      h("td", null, count(model.requests)),
+      h("td", { class: model.failed ? "bad" : "" }, count(model.failed)),
+      h("td", null, `${count(model.input_tokens)} + ${count(model.output_tokens)}`),
+      h("td", null, model.spent_usd > 0 ? usd(model.spent_usd) : "–"),
+    ),
+  );
+  const head = h("tr", null, ["named by the client", "requests", "failed", "tokens in + out", "spent"].map((name) => h("th", { scope: "col" }, name)));
+  return h("table", { class: "figures named" }, h("thead", null, head), h("tbody", null, rows));
 }
 
 /** The latency split. */

@@ -1,13 +1,16 @@
 //! `pointsman calibrate`: from a user's own outcomes to abilities of their models and a difficulty head for their prompts.
 
+mod recorded;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use pointsman_classifier::{
-    AbilityCalibration, CARD_FILE, Card, Classifier, FileHashes, ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE,
+    AbilityCalibration, CARD_FILE, Card, Classifier, Embedded, FileHashes, ModelFiles, TOKENIZER_FILE,
+    WEIGHTS_FILE,
 };
 use pointsman_domain::Prompt;
-use pointsman_eval::adapt::{Adapted, Compared, Observed, State, adapt};
+use pointsman_eval::adapt::{Adapted, Compared, Described, Observed, State, adapt};
 use pointsman_eval::linear::Linear;
 use pointsman_eval::outcomes::{self, Outcomes};
 use pointsman_policy::Abilities;
@@ -15,6 +18,7 @@ use pointsman_train::difficulty::{changed_head, with_head};
 use serde_json::json;
 use time::OffsetDateTime;
 
+use self::recorded::Used;
 use super::Outcome;
 use crate::cli::{CalibrateArgs, Global};
 use crate::config::Config;
@@ -41,7 +45,11 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
     let files = model::files(&model::source(global, &config)?)?;
     let device = model::device(global, config.classifier.device)?.open()?;
     let classifier = Classifier::load_with(&files, &device, model::engine(global, &config)?)?;
-    let observed = observe(&classifier, &outcomes)?;
+    let mut observed = observe(&classifier, &outcomes)?;
+    let used = match &args.records {
+        Some(path) => Some(recorded::add(&mut observed, path, args.since, &config, &classifier)?),
+        None => None,
+    };
     let mut adapted = adapt(&observed, &config.abilities, args.seed)?;
     if let Some(abilities) = &mut adapted.abilities {
         abilities.date = args.date.clone().unwrap_or_else(today);
@@ -50,11 +58,12 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{}: the folder cannot be made", args.out.display()))?;
     let written = write(&args.out, &adapted, &files, classifier.card())?;
-    let report = report(&adapted, &observed.models, &written);
+    let report = report(&adapted, &observed.models, &written, used);
     write_file(&args.out.join(REPORT_FILE), (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
     if global.json {
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
+        used.iter().for_each(tell_used);
         tell(&adapted, &observed.models, &written, &args.out);
     }
     Ok(Outcome::Done)
@@ -75,19 +84,26 @@ fn read(args: &CalibrateArgs) -> Result<Outcomes> {
 /// what the others would add.
 fn observe(classifier: &Classifier, outcomes: &Outcomes) -> Result<Observed> {
     let bar = terminal::progress(Some(outcomes.items.len() as u64), "prompts");
-    let hidden = classifier.card().encoder.hidden;
-    let mut described = Vec::with_capacity(outcomes.items.len());
+    let mut observed = Observed::default();
     for items in outcomes.items.chunks(BATCH) {
         let prompts: Vec<Prompt> = items.iter().map(|item| item.prompt.clone()).collect();
         for (item, embedded) in items.iter().zip(classifier.embed(&prompts)?) {
-            let group = classifier.vocabulary().group_of(&embedded.labels.task).cloned();
-            let last = &embedded.embedding[embedded.embedding.len() - hidden..];
-            described.push((item, embedded.labels, group, last.iter().map(|v| f64::from(*v)).collect()));
+            let scores = item.outcomes.iter();
+            let scores = scores.map(|(model, outcome)| (&**model, outcome.score, f64::from(outcome.trials)));
+            observed.add(described(classifier, embedded), scores);
         }
         bar.inc(items.len() as u64);
     }
     bar.finish_and_clear();
-    Ok(Observed::new(described))
+    Ok(observed)
+}
+
+/// A prompt as the classifier sees it.
+fn described(classifier: &Classifier, embedded: Embedded) -> Described {
+    let group = classifier.vocabulary().group_of(&embedded.labels.task).cloned();
+    let last = &embedded.embedding[embedded.embedding.len() - classifier.card().encoder.hidden..];
+    let embedding = last.iter().map(|value| f64::from(*value)).collect();
+    Described { labels: embedded.labels, group, embedding }
 }
 
 /// Writes what is new; gives the names of the files.
@@ -130,7 +146,7 @@ fn today() -> String {
     OffsetDateTime::now_utc().date().to_string()
 }
 
-fn report(adapted: &Adapted, models: &[String], written: &[String]) -> serde_json::Value {
+fn report(adapted: &Adapted, models: &[String], written: &[String], used: Option<Used>) -> serde_json::Value {
     json!({
         "taken": adapted.state,
         "outcomes": adapted.outcomes,
@@ -139,7 +155,26 @@ fn report(adapted: &Adapted, models: &[String], written: &[String]) -> serde_jso
         "models": models,
         "compared": adapted.compared,
         "written": written,
+        "records": used,
     })
+}
+
+/// What was made of records.
+fn tell_used(used: &Used) {
+    let Used { scored, with_prompt, left_out } = used;
+    anstream::println!("{} with a score, {with_prompt} of them with the prompt", count(*scored, "record"));
+    if *left_out > 0 {
+        let why = "without a reply or labels, or labelled by another classifier";
+        anstream::println!(
+            "{}",
+            styled(WARNING, format_args!("{} left out: {why}", count(*left_out, "record")))
+        );
+    }
+    if with_prompt < scored {
+        anstream::println!(
+            "abilities alone are fitted, for the difficulty head takes whole prompts ([record] prompts)"
+        );
+    }
 }
 
 fn tell(adapted: &Adapted, models: &[String], written: &[String], out: &Path) {
