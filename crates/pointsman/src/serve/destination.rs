@@ -17,9 +17,9 @@ pub(super) enum Destination<'a> {
     Model(ModelId),
 }
 
-impl Destination<'_> {
+impl<'a> Destination<'a> {
     /// The table's name, if it is one.
-    pub(super) fn table(&self) -> Option<&str> {
+    pub(super) fn table(&self) -> Option<&'a str> {
         match self {
             Self::Table(table) => Some(table.name()),
             Self::Model(_) => None,

@@ -150,7 +150,11 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
         "json-junk" => json_reply(Body::from("{ no JSON")),
         "json-cut" => {
             let chunks = [Ok("{\"id\":"), Err("the provider is gone")];
-            json_reply(Body::from_stream(stream::iter(chunks)))
+            let chunks = stream::iter(chunks).then(async |chunk| {
+                tokio::task::yield_now().await;
+                chunk
+            });
+            json_reply(Body::from_stream(chunks))
         }
         "claude-cut" | "gpt-cut" => {
             let whole = match behaviour.as_str() {
