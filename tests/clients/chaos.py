@@ -7,7 +7,9 @@ that number in every piece, so that a reply that is lost, doubled, cut or mixed 
   - a stream that breaks off ends with an error event or a broken connection, never with its dialect's end;
   - no text comes twice, none is another request's;
   - the server's memory at the end is within 10 % of what it was after the first fifth of the run;
-  - the server has no request in flight when all have ended, and counts as many requests as were sent.
+  - the server has no request in flight when all have ended, and counts as many requests as were sent;
+  - each request that a table routed has exactly one record, under the decision that its response names, and the record says
+    of the reply's end what the client saw.
 
 The exit code is 0 if all holds. It needs nothing but Python's standard library.
 """
@@ -20,6 +22,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -41,6 +44,8 @@ retry_percent = 50
 breaker_pause_ms = 1000
 [classifier]
 timeout_ms = 100
+[record]
+path = "{records}"
 [providers.first]
 kind = "openai_compatible"
 base_url = "http://127.0.0.1:{port}/v1"
@@ -78,7 +83,7 @@ class Upstream:
         try:
             while await self.request(reader, writer):
                 pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -186,6 +191,11 @@ PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "messages
 ENDS = {"chat": "[DONE]", "responses": "response.completed", "messages": "message_stop"}
 
 
+def model_of(number):
+    """Two tables, and a model that is asked by its name, which is not recorded."""
+    return ("auto", "other", "first")[number // 6 % 3]
+
+
 def request_of(number, api, stream, model):
     text = f"Tell me about [{number}], please."
     body = {"model": model, "stream": stream}
@@ -230,18 +240,22 @@ def text_of_reply(api, value):
 class Client:
     def __init__(self, port):
         self.port, self.idle, self.outcomes, self.wrong = port, [], collections.Counter(), []
+        # Which decision the response to a request named, and how the request ended.
+        self.decisions, self.ended = {}, {}
 
     async def ask(self, number):
         api, stream = APIS[number % 3], number % 2 == 0
-        model = ("auto", "other", "first")[number // 6 % 3]
+        model = model_of(number)
         body = json.dumps(request_of(number, api, stream, model)).encode()
         try:
-            status, data, is_whole = await asyncio.wait_for(self.exchange(PATHS[api], body), 30)
+            head, data, is_whole = await asyncio.wait_for(self.exchange(PATHS[api], body), 30)
         except (OSError, asyncio.IncompleteReadError, EOFError) as error:
             return self.note(number, "no reply", f"{api} {stream} {error!r}")
         except asyncio.TimeoutError:
             return self.note(number, "hung", f"{api} {stream}")
-        self.judge(number, api, stream, status, data, is_whole)
+        if match := re.search(r"x-pointsman-decision: (\S+)", head):
+            self.decisions[number] = match[1]
+        self.judge(number, api, stream, int(head.split(" ", 2)[1]), data, is_whole)
 
     def judge(self, number, api, stream, status, data, is_whole):
         expected = "".join(words(number))
@@ -277,17 +291,17 @@ class Client:
 
     def note(self, number, outcome, detail=""):
         self.outcomes[outcome] += 1
+        self.ended[number] = outcome
         if outcome in self.WRONG:
             self.wrong.append(f"request {number}: {outcome} {detail}")
 
     async def exchange(self, path, body):
-        """Status, body, and whether the body came to its end."""
+        """Head, body, and whether the body came to its end."""
         reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         try:
             writer.write(head.encode() + body)
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            status = int(head.split(" ", 2)[1])
             data, is_whole = await self.body(reader, head)
         except BaseException:
             writer.close()
@@ -296,7 +310,7 @@ class Client:
             self.idle.append((reader, writer))
         else:
             writer.close()
-        return status, data, is_whole
+        return head, data, is_whole
 
     async def body(self, reader, head):
         data = b""
@@ -332,15 +346,36 @@ async def run(arguments, folder):
     port = await upstream.start()
     path = os.path.join(folder, "pointsman.toml")
     with open(path, "w") as file:
-        file.write(CONFIG.format(port=port))
+        file.write(CONFIG.format(port=port, records=os.path.join(folder, "records.db")))
     log = open(os.path.join(folder, "log"), "w+")
     environment = os.environ | {"RUST_LOG": "error"}
     server = subprocess.Popen([arguments.binary, "--config", path, "serve"], stderr=log, env=environment)
     try:
-        return await load(arguments, upstream, server, log)
+        return await load(arguments, upstream, server, log, os.path.join(folder, "records.db"))
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
+
+
+def unaccounted(path, client, total):
+    """What the records do not say, or say otherwise than the clients saw it."""
+    rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("SELECT id, answered FROM records").fetchall()
+    ends = {id: json.loads(answered)["end"] if answered else None for id, answered in rows}
+    routed = [number for number in range(total) if model_of(number) != "first"]
+    faults = []
+    if len(rows) != len(routed):
+        faults.append(f"{len(routed)} requests were routed, {len(rows)} are recorded")
+    if len(set(client.decisions.values())) != len(client.decisions):
+        faults.append("a decision is named by two responses")
+    for number in routed:
+        outcome, end = client.ended.get(number), ends.get(client.decisions.get(number), "no record")
+        expected = {"whole": ("whole",), "reply cut, and seen to be": ("cut",), "junk of the provider": ("whole",),
+                    # A stream that tells of its own error has ended as far as its bytes go.
+                    "stream ended early, and says so": ("cut", "whole")}
+        # A status other than 200 is a provider's own reply, passed on, or that there was none.
+        if end not in expected.get(outcome, ("whole", "failed", "cut")):
+            faults.append(f"request {number}: {outcome}, and its record says {end}")
+    return faults, collections.Counter(map(str, ends.values()))
 
 
 async def listening(server, log):
@@ -353,7 +388,7 @@ async def listening(server, log):
     raise AssertionError("the server does not listen")
 
 
-async def load(arguments, upstream, server, log):
+async def load(arguments, upstream, server, log, records):
     port = await listening(server, log)
     client, tasks, memory = Client(port), set(), []
     total = int(arguments.seconds * arguments.rate)
@@ -373,10 +408,10 @@ async def load(arguments, upstream, server, log):
     assert server.poll() is None, "the server has ended"
     counted, in_flight = await metrics(port)
     memory.append(memory_kb(server.pid))
-    return report(total, took, client, upstream, memory, counted, in_flight)
+    return report(total, took, client, upstream, memory, counted, in_flight, unaccounted(records, client, total))
 
 
-def report(total, took, client, upstream, memory, counted, in_flight):
+def report(total, took, client, upstream, memory, counted, in_flight, recorded):
     settled = memory[len(memory) // 5]
     last = sorted(memory[-5:])[len(memory[-5:]) // 2]
     ended = sum(client.outcomes.values())
@@ -384,9 +419,10 @@ def report(total, took, client, upstream, memory, counted, in_flight):
         "requests": total, "ended": ended, "counted_by_server": counted, "in_flight_at_end": in_flight,
         "seconds": round(took, 1), "rate": round(total / took, 1), "outcomes": client.outcomes,
         "upstream_calls": upstream.calls, "upstream_faults": {str(k): v for k, v in upstream.faults.items() if k},
+        "records": recorded[1],
         "memory_kb": {"after_first_fifth": settled, "end": last, "peak": max(memory)},
     }, indent=1))
-    faults = list(client.wrong)
+    faults = list(client.wrong) + recorded[0]
     if ended != total or counted != total:
         faults.append(f"{total} requests were sent, {ended} ended, the server counts {counted}")
     # The request for the metrics is one itself.

@@ -17,7 +17,17 @@ import fake_anthropic
 import fake_openai
 
 HERE = Path(__file__).parent
-DEFAULT_BIN = HERE.parent.parent / "target" / "release" / "pointsman"
+ROOT = HERE.parent.parent
+DEFAULT_BIN = ROOT / "target" / "release" / "pointsman"
+
+# How long anything may take here, in seconds: a test that needs it has failed, however slow the machine.
+PATIENCE = 180
+
+# On a busy machine the labels of a prompt may take longer than a server would wait for them.
+PATIENT_CLASSIFIER = f"""
+[classifier]
+timeout_ms = {PATIENCE * 1000}
+"""
 
 # A row of its own for each provider; `retries` keeps a provider that fails from being waited for.
 BOTH = """
@@ -48,7 +58,7 @@ claude = "claude/small-1"
 
 [route]
 default = ["gpt", "claude"]
-"""
+""" + PATIENT_CLASSIFIER
 
 CONFIG = """
 [server]
@@ -76,7 +86,7 @@ math       = ["strong", "cheap"]
 
 [tables.offline]
 default = ["gone/anything", "local"]
-"""
+""" + PATIENT_CLASSIFIER
 
 
 class Process:
@@ -97,7 +107,7 @@ class Process:
             self.lines.append("")
             self._ready.notify_all()
 
-    def wait_for(self, pattern, seconds=60):
+    def wait_for(self, pattern, seconds=PATIENCE):
         """The first match of `pattern` in a line of standard error."""
         found = lambda: next((m for m in (re.search(pattern, line) for line in self.lines) if m), None)
         ended = lambda: self.lines and self.lines[-1] == ""
@@ -109,7 +119,7 @@ class Process:
     def end(self, with_signal=signal.SIGTERM):
         if self.child.poll() is None:
             self.child.send_signal(with_signal)
-        return self.child.wait(timeout=60)
+        return self.child.wait(timeout=PATIENCE)
 
 
 class FakeOpenAI(Process):
@@ -174,8 +184,9 @@ def start(tmp_path):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A sidecar without a configuration: the demo provider answers."""
-    sidecar = Sidecar(tmp_path_factory.mktemp("demo"))
+    """A sidecar with the configuration that is built in, but for its patience: the demo provider answers."""
+    built_in = (ROOT / "crates/pointsman/src/default.toml").read_text()
+    sidecar = Sidecar(tmp_path_factory.mktemp("demo"), built_in + PATIENT_CLASSIFIER)
     yield sidecar
     sidecar.end()
 

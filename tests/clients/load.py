@@ -32,7 +32,7 @@ class Load:
         return self
 
     def _send(self, place):
-        connection = http.client.HTTPConnection(self.address, timeout=30)
+        connection = http.client.HTTPConnection(self.address, timeout=180)
         start, number = time.monotonic(), place
         while not self._stop.wait(max(0, start + number / self.rate - time.monotonic())):
             body = {"model": "auto", "messages": [{"role": "user", "content": self.prompt.format(number=number)}]}

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import random
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Sidecar
+from conftest import PATIENCE, PATIENT_CLASSIFIER, Sidecar
 
 CHROMIUM = os.environ.get("POINTSMAN_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 SECONDS = float(os.environ.get("POINTSMAN_DASHBOARD_SECONDS", "3"))
@@ -59,7 +60,7 @@ default = "cheap"
 
 [record]
 prompts = "full"
-"""
+""" + PATIENT_CLASSIFIER
 
 PROMPTS = [
     "hi there, how are you?",
@@ -95,6 +96,7 @@ def browser():
         warnings.warn("THE DASHBOARD WAS NOT TESTED: no chromium; install Debian's package or set POINTSMAN_CHROMIUM")
         pytest.skip("no chromium to test the dashboard with")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: tests/clients/requirements.txt")
+    api.expect.set_options(timeout=PATIENCE * 1000)
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -140,7 +142,7 @@ def open_page(browser):
     def begin(url, width=1440, height=900, **options):
         contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
         page = contexts[-1].new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: request.url.startswith(url) or said.append(f"asks {request.url}"))
@@ -203,11 +205,12 @@ def test_a_prompt_lights_up_its_cell(open_page, busy):
     page.keyboard.press("/")
     page.keyboard.type("Prove that there are infinitely many primes")
     page.locator("#verdict .answer").wait_for()
-    page.wait_for_timeout(500)
     body = json.dumps({"text": "Prove that there are infinitely many primes"}).encode()
     with urllib.request.urlopen(urllib.request.Request(f"{sidecar.url}/v1/classify", body)) as response:
         labels = json.load(response)
     lit = page.locator("#matrix [aria-current=true]")
+    # What was typed first has labels of its own until the whole prompt has some.
+    expect(lit).to_have_attribute("title", re.compile("^" + re.escape(f"{labels['task']}.{labels['band']} → ")))
     assert lit.count() == 1
     assert lit.get_attribute("title").startswith(f"{labels['task']}.{labels['band']} → {page.locator('.answer b').inner_text()}")
     assert page.locator("#verdict .rows .decided").count() == 1
@@ -269,7 +272,7 @@ def test_it_fits_light_and_dark_and_narrow(open_page, busy, name, width, scheme)
     page.locator("#verdict .answer").wait_for()
     page.locator("#decisions li button").first.click()
     page.locator("#decisions li dl").first.wait_for()
-    page.wait_for_timeout(500)
+    page.locator("#matrix [aria-current=true]").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0] < 80")
     assert dark == (scheme == "dark")
@@ -317,5 +320,5 @@ def test_a_sidecar_that_goes_away_is_said_so(browser, start, tmp_path):
     page.goto(sidecar.url + "/")
     page.locator(".tile").first.wait_for()
     sidecar.end()
-    page.get_by_text("The figures are not up to date").wait_for(timeout=15_000)
+    page.get_by_text("The figures are not up to date").wait_for(timeout=PATIENCE * 1000)
     page.close()

@@ -20,5 +20,5 @@ def test_the_clients_of_npm(both, fake, claude):
         "FAKE_OPENAI_URL": f"http://127.0.0.1:{fake.port}",
         "FAKE_ANTHROPIC_URL": f"http://127.0.0.1:{claude.port}",
     }
-    run = subprocess.run(["node", "--test", str(TESTS)], env=environment, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(["node", "--test", str(TESTS)], env=environment, capture_output=True, text=True, timeout=900)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -10,7 +10,7 @@ import pytest
 
 import fake_anthropic
 import fake_openai
-from conftest import BOTH, FakeAnthropic, FakeOpenAI, Sidecar
+from conftest import BOTH, PATIENCE, FakeAnthropic, FakeOpenAI, Sidecar
 
 TOOL = {
     "type": "function",
@@ -174,7 +174,7 @@ def test_who_goes_away_ends_the_call(both, fake, claude, model, name, api):
         stream = both.client().responses.create(model=model, input="hang", stream=True)
     next(iter(stream))
     stream.close()
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while seen(server)["given_up"] == before:
         assert time.monotonic() < end, "the provider goes on"
         time.sleep(0.01)

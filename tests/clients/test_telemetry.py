@@ -36,7 +36,7 @@ class Collector:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=180):
         with self.came:
             assert self.came.wait_for(lambda: self.got, seconds), "nothing was sent"
 

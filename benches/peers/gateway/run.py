@@ -28,7 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = ROOT / "target" / "peers"
 LOAD = PEERS / "load" / "release" / "gateway-load"
-LITELLM = "litellm[proxy]==1.109.1"
+LITELLM = "litellm[proxy]==1.106.0"
 PORTKEY = "@portkey-ai/gateway@1.15.2"
 #: A request of 1 KB.
 PROMPT = "Say a word. " * 70

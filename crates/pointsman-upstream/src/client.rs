@@ -55,6 +55,8 @@ pub struct Call<'a> {
     pub request_id: &'a str,
     /// When it came, in seconds since the start of 1970 (UTC).
     pub received_unix_s: u64,
+    /// The table that chose whom to ask; nothing if the client did.
+    pub table: Option<&'a str>,
     /// What the demo provider says about why it was asked; may be empty.
     pub about: &'a str,
     /// The clock, for signatures, which are good for minutes.
@@ -360,7 +362,7 @@ impl Client {
         call: &Call<'_>,
         outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
-        let (name, policy) = (target.provider(), self.failures.of(target));
+        let (name, policy) = (target.provider(), self.failures.of(call.table, target));
         let http = self.connections.to(&url);
         let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
         let request = http.post(url).headers(outgoing.headers).body(outgoing.body);

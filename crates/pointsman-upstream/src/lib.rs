@@ -37,8 +37,8 @@ pub use dialect::openai_responses::ResponsesRequest;
 pub use dialect::{Dialect, ErrorReply, Lossy, ProviderDialect, TranslationError, Usage, UsageReader};
 pub use error::{ErrorKind, Side, UpstreamError};
 pub use failure::{
-    Breakers, Failing, FailurePolicies, FailurePolicy, RetryBudget, overflows, retry_after, until_content,
-    wait,
+    Breakers, Failing, FailureOverrides, FailurePolicies, FailurePolicy, RetryBudget, overflows, retry_after,
+    until_content, wait,
 };
 pub use provider::{BaseUrl, BaseUrlError, Endpoint, Provider, ProviderKind, ProviderKindError};
 pub use ready::BuildError;

@@ -97,6 +97,7 @@ async fn send(
         body: &body,
         request_id: "r1",
         received_unix_s: 7,
+        table: None,
         about: "It was labelled chat.",
         now: || SystemTime::UNIX_EPOCH,
         deadline: Instant::now() + Duration::from_secs(60),

@@ -16,6 +16,7 @@ mod lossy;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_completions;
 pub(crate) mod openai_responses;
+mod openai_settings;
 pub(crate) mod sse;
 mod stream;
 mod turns;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use http::header::{DATE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
 
 use super::FailurePolicy;
 
@@ -26,13 +28,22 @@ pub fn wait(policy: &FailurePolicy, failures: u32, asked: Option<Duration>, rand
     }
 }
 
-/// The wait that a reply asks for, in `retry-after-ms` or in `retry-after` as a number of seconds.
+/// The wait that a reply asks for: in `retry-after-ms`, or in `retry-after` as a number of seconds or as a date, which
+/// counts from the `date` of the reply (RFC 9110, section 10.2.3).
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |value: &http::HeaderValue| value.to_str().ok()?.trim().parse::<f64>().ok();
-    let milliseconds = headers.get("retry-after-ms").and_then(number).map(|ms| ms / 1_000.0);
-    let seconds = milliseconds.or_else(|| headers.get(RETRY_AFTER).and_then(number))?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let text = |value: &HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
+    let number = |name: &HeaderName| headers.get(name).and_then(text)?.parse::<f64>().ok();
+    let milliseconds = number(&HeaderName::from_static("retry-after-ms")).map(|ms| ms / 1_000.0);
+    if let Some(seconds) = milliseconds.or_else(|| number(&RETRY_AFTER)) {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = |name: &HeaderName| {
+        let text = headers.get(name).and_then(text)?;
+        DateTime::from_str(&text, Format::HttpDate).ok()
+    };
+    let seconds = date(&RETRY_AFTER)?.secs().saturating_sub(date(&DATE)?.secs());
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -71,6 +82,21 @@ mod tests {
             let headers =
                 HeaderMap::from_iter([(name.parse().expect("a name"), value.parse().expect("a value"))]);
             assert_eq!(retry_after(&headers), expected.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_from_that_of_the_reply() {
+        for (date, until, seconds) in [
+            (Some("Sun, 06 Nov 1994 08:49:37 GMT"), "Sun, 06 Nov 1994 08:49:44 GMT", Some(7)),
+            (Some("Sun, 06 Nov 1994 08:49:37 GMT"), "Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
+            (Some("Sun, 06 Nov 1994 08:49:37 GMT"), "tomorrow", None),
+            (None, "Sun, 06 Nov 1994 08:49:44 GMT", None),
+        ] {
+            let value = |text| HeaderValue::from_static(text);
+            let headers =
+                [(RETRY_AFTER, value(until))].into_iter().chain(date.map(|date| (DATE, value(date))));
+            assert_eq!(retry_after(&headers.collect()), seconds.map(Duration::from_secs), "{until}");
         }
     }
 }

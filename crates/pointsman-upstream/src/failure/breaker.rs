@@ -58,7 +58,7 @@ impl Breakers {
         match states.get_mut(target) {
             Some(State::Open(until)) if now < *until => false,
             Some(State::Open(until)) => {
-                *until = now + self.policies.of(target).breaker_pause;
+                *until = now + self.policies.of(None, target).breaker_pause;
                 true
             }
             Some(State::Closed(_)) | None => true,
@@ -81,7 +81,7 @@ impl Breakers {
 
     /// `target` has failed at `now`. Returns whether it is left alone from now on, and was not before.
     pub fn failed(&self, target: &ModelId, now: Instant) -> bool {
-        let policy = self.policies.of(target);
+        let policy = self.policies.of(None, target);
         if policy.breaker_failures == 0 {
             return false;
         }
@@ -118,7 +118,7 @@ impl Breakers {
                 let left_alone = Some(until.saturating_duration_since(now));
                 Failing {
                     target: target.clone(),
-                    failures: self.policies.of(target).breaker_failures,
+                    failures: self.policies.of(None, target).breaker_failures,
                     left_alone,
                 }
             }
@@ -147,7 +147,7 @@ impl Breakers {
 
 #[cfg(test)]
 mod tests {
-    use super::super::FailurePolicy;
+    use super::super::{FailureOverrides, FailurePolicy};
     use super::*;
 
     fn model(name: &str) -> ModelId {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_model_may_have_a_policy_of_its_own() {
-        let strict = FailurePolicy { breaker_failures: 1, ..FailurePolicy::default() };
+        let strict = FailureOverrides { breaker_failures: Some(1), ..FailureOverrides::default() };
         let models = BTreeMap::from([(model("a/strict"), strict)]);
         let breakers = Breakers::new(FailurePolicies { models, ..FailurePolicies::default() });
         let now = Instant::now();

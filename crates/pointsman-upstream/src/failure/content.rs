@@ -1,4 +1,4 @@
-//! Streams that fail before they say anything.
+//! Replies that fail before they say anything.
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -6,6 +6,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use pointsman_domain::ProviderName;
 use serde_json::Value;
 
+use super::broken::telling_of_its_end;
+use super::whole::until_whole;
 use crate::dialect::Dialect;
 use crate::dialect::sse::{SseEvent, SseParser};
 use crate::error::{ErrorKind, UpstreamError};
@@ -14,18 +16,23 @@ use crate::reply::{Reply, ReplyBody};
 /// How much may come before the first word.
 const LIMIT_BYTES: usize = 256 << 10;
 
-/// The same reply once its stream has said something, so that one that fails before can make way for another. What is no
-/// stream in `dialect`, or cannot be read, is returned at once.
+/// The same reply once its stream has said something, or all of it has come if it is JSON, so that one that fails before can
+/// make way for another. A stream that breaks off later ends with an error event in `dialect`. What is neither, is
+/// compressed and a stream, or is no success, is returned at once.
 ///
 /// # Errors
-/// When the stream breaks off, ends or tells of an error before it says anything.
+/// When the stream breaks off, ends or tells of an error before it says anything; when the JSON breaks off or is none.
 pub async fn until_content(
     mut reply: Reply,
     dialect: Dialect,
     name: &ProviderName,
 ) -> Result<Reply, UpstreamError> {
     let content_type = reply.headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-    let is_stream = content_type.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+    let says = |kind: &[u8]| content_type.as_ref().is_some_and(|said| said.starts_with(kind));
+    let is_stream = says(b"text/event-stream");
+    if reply.status.is_success() && says(b"application/json") {
+        return until_whole(reply, name).await;
+    }
     let is_encoded = reply.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     if !reply.status.is_success() || !is_stream || is_encoded {
         return Ok(reply);
@@ -50,7 +57,7 @@ pub async fn until_content(
         }
     }
     reply.body = after(came, reply.body);
-    Ok(reply)
+    Ok(telling_of_its_end(reply, dialect))
 }
 
 /// The body again, with the chunks that have come.

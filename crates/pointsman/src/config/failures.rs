@@ -1,85 +1,106 @@
 //! `[failures]`: what is done when a model does not answer.
 
-use std::time::Duration;
-
 use pointsman_domain::{ModelId, ModelName, nearest};
 use pointsman_policy::config::{Diagnostics, Document, Entry};
-use pointsman_upstream::{FailurePolicies, FailurePolicy};
+use pointsman_upstream::{FailureOverrides, FailurePolicies};
 
 use super::reading;
 
-/// What may be set for all models and for one.
-const KEYS: [&str; 7] = [
-    "first_byte_timeout_ms",
-    "idle_timeout_ms",
-    "retries",
-    "retry_delay_ms",
-    "retry_delay_max_ms",
-    "breaker_failures",
-    "breaker_pause_ms",
-];
+/// What may be set for all, for a table and for a model.
+const KEYS: [&str; 5] =
+    ["first_byte_timeout_ms", "idle_timeout_ms", "retries", "retry_delay_ms", "retry_delay_max_ms"];
 
-/// What may be set for all models only.
-const COMMON_KEYS: [&str; 4] = ["total_timeout_ms", "retry_percent", "health_check_ms", "models"];
+/// What may be set for all and for a table: a request may ask several models.
+const TABLE_KEYS: [&str; 1] = ["total_timeout_ms"];
+
+/// What may be set for all and for a model: it has one breaker, whichever table chose it.
+const MODEL_KEYS: [&str; 2] = ["breaker_failures", "breaker_pause_ms"];
+
+/// What may be set for all only.
+const COMMON_KEYS: [&str; 4] = ["retry_percent", "health_check_ms", "tables", "models"];
+
+/// The name of the table `[route]`.
+const AUTO: &str = "auto";
 
 /// What the section says, with defaults for what it does not.
 pub(super) fn read(document: &Document<'_>, diagnostics: &mut Diagnostics) -> FailurePolicies {
-    let mut usual = FailurePolicy::default();
-    let mut of_models = None;
+    let mut policies = FailurePolicies::default();
+    let mut usual = FailureOverrides::default();
+    let known = [&KEYS[..], &TABLE_KEYS, &MODEL_KEYS, &COMMON_KEYS].concat();
     for entry in reading::entries(document, "failures", diagnostics) {
         match entry.name() {
-            "models" => of_models = Some(entry),
-            "total_timeout_ms" => set_duration(&mut usual.total_timeout, &entry, diagnostics),
-            "retry_percent" => set_number(&mut usual.retry_percent, 100, &entry, diagnostics),
-            "health_check_ms" => {
-                usual.health_check = reading::milliseconds(&entry, diagnostics);
+            "models" => each(&entry, diagnostics, |entry, diagnostics| {
+                let own = read_own(entry, &[&KEYS[..], &MODEL_KEYS].concat(), diagnostics)?;
+                policies.models.insert(model_of(document, entry, diagnostics)?, own);
+                Some(())
+            }),
+            "tables" => each(&entry, diagnostics, |entry, diagnostics| {
+                let own = read_own(entry, &[&KEYS[..], &TABLE_KEYS].concat(), diagnostics)?;
+                policies.tables.insert(table_of(document, entry, diagnostics)?, own);
+                Some(())
+            }),
+            "retry_percent" => {
+                if let Some(percent) = number(&entry, 100, diagnostics) {
+                    policies.usual.retry_percent = percent;
+                }
             }
-            name if KEYS.contains(&name) => set(&mut usual, &entry, diagnostics),
-            _ => entry.unknown(&[&KEYS[..], &COMMON_KEYS[..]].concat(), diagnostics),
+            "health_check_ms" => policies.usual.health_check = reading::milliseconds(&entry, diagnostics),
+            _ => set(&mut usual, &entry, &known, diagnostics),
         }
     }
-    let mut policies = FailurePolicies::from(usual);
-    if let Some(section) = of_models.and_then(|entry| entry.section(diagnostics)) {
-        for entry in section.entries() {
-            read_model(document, &mut policies, &entry, diagnostics);
-        }
-    }
+    policies.usual = usual.over(policies.usual);
     policies
 }
 
-/// Reads what is said about one model, which has the usual policy otherwise.
-fn read_model(
-    document: &Document<'_>,
-    policies: &mut FailurePolicies,
-    entry: &Entry<'_>,
+/// Reads the entries of a section.
+fn each(
+    section: &Entry<'_>,
     diagnostics: &mut Diagnostics,
+    mut read: impl FnMut(&Entry<'_>, &mut Diagnostics) -> Option<()>,
 ) {
-    let Some(section) = entry.section(diagnostics) else {
-        return;
-    };
-    let mut policy = policies.usual.clone();
-    for key in section.entries() {
-        if KEYS.contains(&key.name()) {
-            set(&mut policy, &key, diagnostics);
-        } else {
-            key.unknown(&KEYS, diagnostics);
-        }
+    for entry in section.section(diagnostics).iter().flat_map(|section| section.entries()) {
+        // What is wrong with one has been said, and says nothing of the others.
+        let _ = read(&entry, diagnostics);
     }
-    match target(document, entry.name()) {
-        Some(target) => {
-            policies.models.insert(target, policy);
-        }
-        None => {
-            let names: Vec<ModelName> = models(document).map(|(name, _)| name).collect();
-            let meant = nearest(entry.name(), names.iter().map(ModelName::as_str));
-            let help = match meant {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "name one of [models], or provider/model".to_owned(),
-            };
-            let message = format!("there is no model `{}`", entry.name());
-            diagnostics.error(entry.key_span(), entry.path(), message).help(help);
-        }
+}
+
+/// What is said about one table or model, which may be any of `known`.
+fn read_own(entry: &Entry<'_>, known: &[&str], diagnostics: &mut Diagnostics) -> Option<FailureOverrides> {
+    let mut own = FailureOverrides::default();
+    for key in entry.section(diagnostics)?.entries() {
+        set(&mut own, &key, known, diagnostics);
     }
+    Some(own)
+}
+
+/// The table that an entry is called like.
+fn table_of(document: &Document<'_>, entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let section = document.root().entries().into_iter().find(|entry| entry.name() == "tables");
+    let tables = section.and_then(|entry| Some(entry.as_section()?.entries())).unwrap_or_default();
+    let names: Vec<&str> = tables.iter().map(Entry::name).chain([AUTO]).collect();
+    if names.contains(&entry.name()) {
+        return Some(entry.name().to_owned());
+    }
+    unknown(entry, "table", &names, "name one of [tables], or \"auto\" for [route]", diagnostics);
+    None
+}
+
+/// The model that an entry is called like.
+fn model_of(document: &Document<'_>, entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<ModelId> {
+    let target = target(document, entry.name());
+    if target.is_none() {
+        let names: Vec<ModelName> = models(document).map(|(name, _)| name).collect();
+        let names: Vec<&str> = names.iter().map(ModelName::as_str).collect();
+        unknown(entry, "model", &names, "name one of [models], or provider/model", diagnostics);
+    }
+    target
+}
+
+fn unknown(entry: &Entry<'_>, what: &str, names: &[&str], otherwise: &str, diagnostics: &mut Diagnostics) {
+    let meant = nearest(entry.name(), names.iter().copied());
+    let help = meant.map_or_else(|| otherwise.to_owned(), |meant| format!("did you mean `{meant}`?"));
+    let message = format!("there is no {what} `{}`", entry.name());
+    diagnostics.error(entry.key_span(), entry.path(), message).help(help);
 }
 
 /// The model that the file calls `name`, or that is written provider/model.
@@ -101,26 +122,23 @@ fn models<'a>(document: &'a Document<'_>) -> impl Iterator<Item = (ModelName, Mo
     })
 }
 
-fn set(policy: &mut FailurePolicy, entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
+/// Sets what an entry says, if it is one of `known`.
+fn set(own: &mut FailureOverrides, entry: &Entry<'_>, known: &[&str], diagnostics: &mut Diagnostics) {
+    if !known.contains(&entry.name()) {
+        return entry.unknown(known, diagnostics);
+    }
     match entry.name() {
-        "first_byte_timeout_ms" => set_duration(&mut policy.first_byte_timeout, entry, diagnostics),
-        "idle_timeout_ms" => set_duration(&mut policy.idle_timeout, entry, diagnostics),
-        "retry_delay_ms" => set_duration(&mut policy.retry_delay, entry, diagnostics),
-        "retry_delay_max_ms" => set_duration(&mut policy.retry_delay_max, entry, diagnostics),
-        "breaker_pause_ms" => set_duration(&mut policy.breaker_pause, entry, diagnostics),
-        "retries" => set_number(&mut policy.retries, 10, entry, diagnostics),
-        _ => set_number(&mut policy.breaker_failures, 1_000, entry, diagnostics),
+        "first_byte_timeout_ms" => own.first_byte_timeout = reading::milliseconds(entry, diagnostics),
+        "idle_timeout_ms" => own.idle_timeout = reading::milliseconds(entry, diagnostics),
+        "total_timeout_ms" => own.total_timeout = reading::milliseconds(entry, diagnostics),
+        "retry_delay_ms" => own.retry_delay = reading::milliseconds(entry, diagnostics),
+        "retry_delay_max_ms" => own.retry_delay_max = reading::milliseconds(entry, diagnostics),
+        "breaker_pause_ms" => own.breaker_pause = reading::milliseconds(entry, diagnostics),
+        "retries" => own.retries = number(entry, 10, diagnostics),
+        _ => own.breaker_failures = number(entry, 1_000, diagnostics),
     }
 }
 
-fn set_duration(duration: &mut Duration, entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
-    if let Some(read) = reading::milliseconds(entry, diagnostics) {
-        *duration = read;
-    }
-}
-
-fn set_number(number: &mut u32, most: u64, entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
-    if let Some(read) = reading::number(entry, 0..=most, diagnostics) {
-        *number = u32::try_from(read).unwrap_or(u32::MAX);
-    }
+fn number(entry: &Entry<'_>, most: u64, diagnostics: &mut Diagnostics) -> Option<u32> {
+    reading::number(entry, 0..=most, diagnostics).and_then(|number| u32::try_from(number).ok())
 }

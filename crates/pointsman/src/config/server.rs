@@ -37,6 +37,8 @@ pub(crate) struct ServerConfig {
     pub(crate) drain_timeout: Duration,
     /// How long a connection to a provider may take to be made.
     pub(crate) connect_timeout: Duration,
+    /// Where it is kept what keys that may spend so much have spent today.
+    pub(crate) spent_path: PathBuf,
 }
 
 /// Where certificate and key are, both PEM.
@@ -64,11 +66,12 @@ impl Default for ServerConfig {
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
+            spent_path: PathBuf::from("pointsman-spent.json"),
         }
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "listen",
     "tls_certificate",
     "tls_key",
@@ -83,6 +86,7 @@ const KEYS: [&str; 14] = [
     "write_timeout_ms",
     "drain_timeout_ms",
     "connect_timeout_ms",
+    "spent_path",
 ];
 
 /// The shortest head that a limit may allow, which is what the HTTP library asks for.
@@ -101,6 +105,11 @@ impl ServerConfig {
                     }
                 }
                 "tls_certificate" | "tls_key" => files.push(entry),
+                "spent_path" => {
+                    if let Some(path) = entry.string(diagnostics) {
+                        config.spent_path = path.into_inner().into();
+                    }
+                }
                 _ => config.set(&entry, diagnostics),
             }
         }

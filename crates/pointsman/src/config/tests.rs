@@ -1,7 +1,7 @@
 //! What the file says, and what is said about it.
 
 use pointsman_domain::ModelId;
-use pointsman_upstream::{AzureAuth, Bedrock, FailurePolicy};
+use pointsman_upstream::{AzureAuth, Bedrock, FailureOverrides, FailurePolicy};
 
 use super::*;
 
@@ -64,6 +64,7 @@ fn every_key_is_read() {
         write_timeout_ms = 16
         drain_timeout_ms = 1500
         connect_timeout_ms = 200
+        spent_path = "state/spent.json"
         [classifier]
         model = "models/other"
         device = "cpu"
@@ -89,6 +90,12 @@ fn every_key_is_read() {
         health_check_ms = 10
         [failures.models.own]
         retries = 0
+        [failures.tables.auto]
+        total_timeout_ms = 11
+        [failures.tables.patient]
+        retries = 9
+        [tables.patient]
+        default = "own"
         [models]
         own = { use = "local/model" }
         [keys.ann]
@@ -131,7 +138,14 @@ fn every_key_is_read() {
     let own = ModelId::parse("local/model").expect("provider/model");
     assert_eq!(
         config.failures.models,
-        BTreeMap::from([(own, FailurePolicy { retries: 0, ..config.failures.usual.clone() })])
+        BTreeMap::from([(own, FailureOverrides { retries: Some(0), ..FailureOverrides::default() })])
+    );
+    assert_eq!(
+        config.failures.tables,
+        BTreeMap::from([
+            ("auto".to_owned(), FailureOverrides { total_timeout: Some(ms(11)), ..Default::default() }),
+            ("patient".to_owned(), FailureOverrides { retries: Some(9), ..Default::default() }),
+        ])
     );
     assert_eq!(
         config.keys,
@@ -160,6 +174,7 @@ fn every_key_is_read() {
                 write_timeout: ms(16),
                 drain_timeout: std::time::Duration::from_millis(1500),
                 connect_timeout: std::time::Duration::from_millis(200),
+                spent_path: "state/spent.json".into(),
             },
             ClassifierConfig {
                 model: "models/other".parse().expect("valid"),
@@ -295,6 +310,12 @@ tls_key = "key.pem"
 retries = 1
 [failures.models.strong]
 total_timeout_ms = 5
+[failures.tables.frugl]
+retries = 1
+[failures.tables.auto]
+breaker_failures = 1
+[tables.frugal]
+default = "strong"
 [models]
 strong = "demo/large"
 "#,
@@ -311,6 +332,9 @@ strong = "demo/large"
         "there is no model `stong`",
         "did you mean `strong`?",
         "unknown key `total_timeout_ms`",
+        "there is no table `frugl`",
+        "did you mean `frugal`?",
+        "unknown key `breaker_failures`",
     ] {
         assert!(said.contains(fault), "`{fault}` is not in\n{said}");
     }

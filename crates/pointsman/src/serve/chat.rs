@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::destination::{self, Destination};
 use super::error::ApiError;
-use super::forward::{first_answer, pass_on};
+use super::forward::{attempts_header, first_answer, pass_on};
 use super::incoming::Incoming;
 use super::keys::Caller;
 use super::limits::Limits;
@@ -47,8 +47,9 @@ pub(super) async fn answer(
     let arrival = Arrival::now(endpoint(dialect), &caller);
     caller.may_ask(body.model())?;
     let live = sidecar.live();
-    let call = call(dialect, &request_id, &headers, &body, &live)?;
-    match destination::find(body.model(), &live.policy, &live.upstream)? {
+    let destination = destination::find(body.model(), &live.policy, &live.upstream)?;
+    let call = call(dialect, &request_id, &headers, &body, (&live, destination.table()))?;
+    match destination {
         Destination::Model(target) => {
             check_unread(&sidecar.limits, &call)?;
             direct(sidecar, &live, target, call, &arrival, &caller).await
@@ -67,14 +68,15 @@ fn endpoint(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What providers are told of a request that came now.
+/// What providers are told of a request that came now, for a table or for none.
 pub(super) fn call<'a>(
     dialect: Dialect,
     request_id: &'a RequestId,
     headers: &'a HeaderMap,
     body: &'a RequestBody,
-    live: &Live,
+    (live, table): (&Live, Option<&'a str>),
 ) -> Result<Call<'a>, ApiError> {
+    let most = live.upstream.failures().of_table(table).total_timeout;
     Ok(Call {
         wanted: Wanted::Reply,
         dialect,
@@ -82,9 +84,10 @@ pub(super) fn call<'a>(
         body,
         request_id: request_id.as_str(),
         received_unix_s: clock::unix_s(clock::now()),
+        table,
         about: "",
         now: clock::system,
-        deadline: Instant::now() + time_limit(headers, live.upstream.failures().usual.total_timeout)?,
+        deadline: Instant::now() + time_limit(headers, most)?,
     })
 }
 
@@ -144,9 +147,13 @@ pub(super) async fn direct(
     let mut trail = Trail::of_named(sidecar, &target, live.policy.models(), arrival);
     let candidates = vec![(ModelName::new(target.to_string()), target)];
     let answer = first_answer(sidecar, live, candidates, call, &mut trail.attempts).await;
-    let answer = answer.inspect_err(|_| trail.failed())?;
+    let headers: HeaderMap = attempts_header(&trail.attempts).into_iter().collect();
+    let answer = answer.map_err(|unanswered| {
+        trail.failed();
+        ApiError::from(unanswered.error).with(headers.clone())
+    })?;
     let reply = trail.follow(answer.reply, call.dialect, (answer.called, answer.span), price);
-    Ok(pass_on(sidecar, caller.charge(reply, &call, price), HeaderMap::new()))
+    Ok(pass_on(sidecar, caller.charge(reply, &call, price), headers))
 }
 
 async fn routed(
@@ -164,8 +171,15 @@ async fn routed(
     let about = routed.summary();
     let (candidates, call) = (routed.candidates(&live.policy), Call { about: &about, ..call });
     let answer = first_answer(sidecar, live, candidates, call, &mut trail.attempts).await;
-    let answer = answer.inspect_err(|_| trail.failed())?;
-    let decision = routed.headers((&answer.by.0, &answer.by.1), &answer.failed);
+    let tried = attempts_header(&trail.attempts);
+    let answer = answer.map_err(|unanswered| {
+        trail.failed();
+        let mut headers = routed.headers(None, &unanswered.failed);
+        headers.extend(tried.clone());
+        ApiError::from(unanswered.error).with(headers)
+    })?;
+    let mut decision = routed.headers(Some((&answer.by.0, &answer.by.1)), &answer.failed);
+    decision.extend(tried);
     let price = live.policy.models().get(&answer.by.0).and_then(|model| model.price);
     let reply = trail.follow(answer.reply, call.dialect, (answer.called, answer.span), price);
     Ok(pass_on(sidecar, caller.charge(reply, &call, price), decision))

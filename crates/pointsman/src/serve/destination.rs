@@ -17,6 +17,16 @@ pub(super) enum Destination<'a> {
     Model(ModelId),
 }
 
+impl<'a> Destination<'a> {
+    /// The table's name, if it is one.
+    pub(super) fn table(&self) -> Option<&'a str> {
+        match self {
+            Self::Table(table) => Some(table.name()),
+            Self::Model(_) => None,
+        }
+    }
+}
+
 /// Finds what `name` stands for: a table, a model by the user's name, `provider/model`, or a provider's own name for a
 /// model, if exactly one provider in the tables has a model of that name.
 pub(super) fn find<'a>(

@@ -27,7 +27,7 @@ pub(super) async fn create(
     let live = sidecar.live();
     let call = Call {
         wanted: Wanted::Embeddings,
-        ..call(Dialect::OpenAiChat, &request_id, &headers, &body, &live)?
+        ..call(Dialect::OpenAiChat, &request_id, &headers, &body, (&live, None))?
     };
     match destination::find(body.model(), &live.policy, &live.upstream)? {
         Destination::Model(target) => direct(&sidecar, &live, target, call, &arrival, &caller).await,

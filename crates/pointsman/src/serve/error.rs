@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pointsman_upstream::openai::ErrorBody;
 use pointsman_upstream::{Dialect, ErrorReply, RequestError, UpstreamError};
@@ -14,11 +14,19 @@ pub(super) struct ApiError {
     status: StatusCode,
     body: ErrorBody,
     retry_after_s: Option<u32>,
+    /// What else the response tells.
+    headers: Box<HeaderMap>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, body: ErrorBody) -> Self {
-        Self { status, body, retry_after_s: None }
+        Self { status, body, retry_after_s: None, headers: Box::default() }
+    }
+
+    /// The same error, whose response has these headers, too.
+    pub(super) fn with(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// 400: the request is at fault.
@@ -105,6 +113,7 @@ impl ApiError {
         };
         let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let mut response = (self.status, headers, body).into_response();
+        response.headers_mut().extend(*self.headers);
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

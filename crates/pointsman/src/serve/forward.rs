@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pointsman_domain::{ModelId, ModelName};
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::clock;
 use super::live::Live;
 use super::record::micros;
+use super::routing::header_value;
 use super::sidecar::Sidecar;
 use super::spans::CallSpan;
 
@@ -38,6 +39,13 @@ pub(super) struct Answer {
     pub(super) span: CallSpan,
 }
 
+/// That nobody replied, and who was asked or passed over.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) error: UpstreamError,
+    pub(super) failed: Vec<ModelName>,
+}
+
 /// Asks `candidates` in order. One that is left alone, cannot be reached, breaks off before it says anything, or answers
 /// with a status that passes (408, 409, 429, from 500), makes way for the next, once it has been asked again as often as
 /// the policy says; one for which the request is too long makes way for the next that takes more. The last one is asked in
@@ -48,7 +56,7 @@ pub(super) async fn first_answer(
     candidates: Vec<(ModelName, ModelId)>,
     call: Call<'_>,
     attempts: &mut Vec<Attempt>,
-) -> Result<Answer, UpstreamError> {
+) -> Result<Answer, Unanswered> {
     let upstream = &live.upstream;
     upstream.budget().deposit();
     let mut candidates = VecDeque::from(candidates);
@@ -87,7 +95,10 @@ pub(super) async fn first_answer(
             (Err(error), Some(next)) if error.kind().retryable() => {
                 go_on(sidecar, &name, &next, error.kind().as_str());
             }
-            (Err(error), _) => return Err(error),
+            (Err(error), _) => {
+                failed.push(name);
+                return Err(Unanswered { error, failed });
+            }
         }
         failed.push(name);
     }
@@ -128,7 +139,7 @@ async fn ask_again(
         attempts.push(attempt(name, target, &outcome, called));
         let is_left_alone = note(upstream, target, &outcome, call.deadline);
         failures += 1;
-        match pause(upstream, target, &outcome, failures, call.deadline) {
+        match pause(upstream, (call.table, target), &outcome, failures, call.deadline) {
             Some(pause) if !is_left_alone && upstream.budget().withdraw() => {
                 tracing::info!(%target, failures, pause_ms = pause.as_millis(), "a model is asked again");
                 tokio::time::sleep(pause).await;
@@ -141,7 +152,7 @@ async fn ask_again(
 /// How long to wait before the same model is asked again; `None` if that is of no use.
 fn pause(
     upstream: &Client,
-    target: &ModelId,
+    (table, target): (Option<&str>, &ModelId),
     outcome: &Result<Reply, UpstreamError>,
     failures: u32,
     deadline: Instant,
@@ -151,8 +162,8 @@ fn pause(
         Err(error) if error.kind().passes() => None,
         _ => return None,
     };
-    let policy = upstream.failures().of(target);
-    let pause = wait(policy, failures, asked, clock::random()).filter(|_| failures <= policy.retries)?;
+    let policy = upstream.failures().of(table, target);
+    let pause = wait(&policy, failures, asked, clock::random()).filter(|_| failures <= policy.retries)?;
     (Instant::now() + pause < deadline).then_some(pause)
 }
 
@@ -235,6 +246,20 @@ fn attempt(
         error: outcome.as_ref().err().map(|error| error.kind().as_str().into()),
         head_us: micros(called.elapsed()),
     }
+}
+
+/// Tells of each call, if there was more than one or none was answered: `gpt=503,gpt=upstream_timeout,claude=200`.
+pub(super) fn attempts_header(attempts: &[Attempt]) -> Option<(HeaderName, HeaderValue)> {
+    if let [Attempt { status: Some(_), .. }] | [] = attempts {
+        return None;
+    }
+    let outcome = |attempt: &Attempt| match (attempt.status, &attempt.error) {
+        (Some(status), _) => status.to_string(),
+        (None, error) => error.as_deref().unwrap_or_default().to_owned(),
+    };
+    let told: Vec<String> =
+        attempts.iter().map(|attempt| format!("{}={}", attempt.model, outcome(attempt))).collect();
+    Some((HeaderName::from_static("x-pointsman-attempts"), header_value(&told.join(","))))
 }
 
 async fn ask(

@@ -1,5 +1,6 @@
 //! Keys of clients: who may ask, which models, how often and for how much.
 
+mod kept;
 mod key;
 mod spent;
 
@@ -12,11 +13,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use pointsman_domain::ModelId;
-use pointsman_policy::Price;
+use pointsman_policy::{Price, UnixMicros};
 use pointsman_upstream::openai::ErrorBody;
 use pointsman_upstream::{Call, Reply};
 use tokio::time::Instant;
 
+use self::kept::Kept;
+pub(super) use self::kept::{finish, restore, run};
 use self::key::Key;
 use super::clock;
 use super::error::ApiError;
@@ -28,16 +31,46 @@ use crate::config::{ClientKey, KeyHash};
 pub(super) struct Keys(BTreeMap<KeyHash, Arc<Key>>);
 
 impl Keys {
-    /// `keys`, and those of `before` that are still the same with their counts.
+    /// `keys`, with the counts of those of `before` that are still the same. One whose settings have changed keeps what it
+    /// has spent.
     pub(super) fn new(keys: &[ClientKey], before: &Self) -> Self {
         let key = |settings: &ClientKey| {
-            let known = before.0.get(&settings.hash).filter(|key| *key.settings() == *settings);
-            (
-                settings.hash,
-                known.cloned().unwrap_or_else(|| Arc::new(Key::new(settings.clone(), Instant::now()))),
-            )
+            let known = before.0.get(&settings.hash);
+            let key = match known {
+                Some(known) if *known.settings() == *settings => Arc::clone(known),
+                _ => Arc::new(Key::new(settings.clone(), Instant::now())),
+            };
+            if let Some((day, usd)) =
+                known.filter(|known| !Arc::ptr_eq(known, &key)).map(|known| known.spent_on())
+            {
+                key.restore(day, usd);
+            }
+            (settings.hash, key)
         };
         Self(keys.iter().map(key).collect())
+    }
+
+    /// Whether there is a limit to what any of them may spend.
+    fn any_may_spend_so_much(&self) -> bool {
+        self.0.values().any(|key| key.may_spend_so_much())
+    }
+
+    /// What has been spent on the day of `now`.
+    fn kept(&self, now: UnixMicros) -> Kept {
+        let day = key::day_of(now);
+        let spent = self.0.iter().filter(|(_, key)| key.may_spend_so_much());
+        let spent = spent.map(|(hash, key)| (hash, key.spent_on()));
+        let usd = spent.filter(|(_, (on, usd))| *on == day && *usd > 0.0);
+        Kept { day, usd: usd.map(|(hash, (_, usd))| (hash.to_string(), usd)).collect() }
+    }
+
+    /// Counts what was spent before.
+    fn restore(&self, kept: &Kept) {
+        for (hash, key) in &self.0 {
+            if let Some(usd) = kept.usd.get(&hash.to_string()).filter(|usd| usd.is_finite()) {
+                key.restore(kept.day, *usd);
+            }
+        }
     }
 
     /// Whether anybody may ask.

@@ -43,16 +43,17 @@ async fn count(sidecar: &Arc<Sidecar>, incoming: Incoming) -> Result<Response, A
     let arrival = Arrival::now("/v1/messages/count_tokens", &caller);
     caller.may_ask(body.model())?;
     let live = sidecar.live();
-    let call = call(Dialect::Anthropic, &request_id, &headers, &body, &live)?;
+    let destination = destination::find(body.model(), &live.policy, &live.upstream)?;
+    let call = call(Dialect::Anthropic, &request_id, &headers, &body, (&live, destination.table()))?;
     let (prompt, facts, size) = read(&call)?;
     sidecar.limits.check(size)?;
     let input_tokens = facts.input_tokens.0;
-    let (target, decision) = match destination::find(body.model(), &live.policy, &live.upstream)? {
+    let (target, decision) = match destination {
         Destination::Model(target) => (target, HeaderMap::new()),
         Destination::Table(table) => {
             let routed = route(sidecar, table, prompt, facts, &arrival).await;
             let decision = &routed.decision;
-            (decision.target.clone(), routed.headers((&decision.model, &decision.target), &[]))
+            (decision.target.clone(), routed.headers(Some((&decision.model, &decision.target)), &[]))
         }
     };
     if let Some(reply) = live.upstream.count_tokens(&target, call).await {

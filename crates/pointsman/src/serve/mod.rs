@@ -90,6 +90,7 @@ pub(crate) fn run(config: &Config, labels: Labels, listen: Option<SocketAddr>) -
     let reloader = Reloader::new(Arc::clone(&sidecar), config, labels.vocabulary);
     let outcome = runtime.block_on(serve(Arc::clone(&sidecar), config, reloader, listen));
     runtime.shutdown_background();
+    keys::finish(&sidecar, &config.server.spent_path);
     sidecar.recording.finish();
     sidecar.spans.finish();
     // The classifier's threads are waited for here, where nothing else waits for this thread.
@@ -130,6 +131,8 @@ async fn serve(
         tokio::spawn(reloader.run(reload::hangups().context("signals cannot be listened for")?));
     }
     remember(Arc::clone(&sidecar));
+    keys::restore(&sidecar, &config.server.spent_path);
+    tokio::spawn(keys::run(Arc::clone(&sidecar), config.server.spent_path.clone()));
     tokio::spawn(health_checks::run(Arc::clone(&sidecar)));
     let app = app(Arc::clone(&sidecar));
     stop::serve_until(listener, door, app, sidecar, config.server.drain_timeout, stops).await;

@@ -144,11 +144,11 @@ impl Routed<'_> {
         format!("{judged}; {what} `{}` chose `{}`.", decision.rule, decision.model)
     }
 
-    /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, or one of its
-    /// fallbacks after `failed` ones before it.
+    /// The headers that tell of the decision. `answering` is the model that answers: the chosen one, one of its
+    /// fallbacks after `failed` ones before it, or none.
     pub(super) fn headers(
         &self,
-        (answering, target): (&ModelName, &ModelId),
+        answering: Option<(&ModelName, &ModelId)>,
         failed: &[ModelName],
     ) -> HeaderMap {
         let Self { id, labels, decision, .. } = self;
@@ -157,8 +157,10 @@ impl Routed<'_> {
             headers.insert(HeaderName::from_static(name), header_value(&value));
         };
         set("x-pointsman-decision", id.to_string());
-        set("x-pointsman-model", answering.to_string());
-        set("x-pointsman-target", target.to_string());
+        if let Some((model, target)) = answering {
+            set("x-pointsman-model", model.to_string());
+            set("x-pointsman-target", target.to_string());
+        }
         set("x-pointsman-rule", decision.rule.to_string());
         if labels.abstained != Some(AbstainReason::Unavailable) {
             set("x-pointsman-task", labels.task.to_string());
@@ -180,7 +182,7 @@ impl Routed<'_> {
 }
 
 /// `text` as the value of a header; what no header can carry is escaped.
-fn header_value(text: &str) -> HeaderValue {
+pub(super) fn header_value(text: &str) -> HeaderValue {
     let plain = || HeaderValue::from_str(text).ok().filter(|_| text.is_ascii());
     let escaped = || HeaderValue::from_str(&text.escape_default().to_string());
     plain().unwrap_or_else(|| escaped().expect("escaped text is visible ASCII"))

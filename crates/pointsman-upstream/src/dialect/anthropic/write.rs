@@ -78,12 +78,16 @@ fn write_output(output: &OutputFormat, lossy: &mut Lossy) -> Option<Value> {
             lossy.add("response_format");
             None
         }
-        OutputFormat::Schema { name, description, schema, .. } => {
+        OutputFormat::Schema { name, description, schema, strict } => {
             if name.is_some() {
                 lossy.add("response_format.json_schema.name");
             }
             if description.is_some() {
                 lossy.add("response_format.json_schema.description");
+            }
+            // Here a schema is always kept to.
+            if *strict == Some(false) {
+                lossy.add("response_format.json_schema.strict");
             }
             Some(json!({"type": "json_schema", "schema": schema}))
         }

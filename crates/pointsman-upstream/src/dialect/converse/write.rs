@@ -182,8 +182,11 @@ fn output_config(
         Some(OutputFormat::Json) => {
             lossy.add(conversation.words.pick("response_format", "output_config.format"));
         }
-        Some(OutputFormat::Schema { name, description, schema, .. }) => {
-            // Here a schema is a text.
+        Some(OutputFormat::Schema { name, description, schema, strict }) => {
+            // Here a schema is always kept to, and a text.
+            if *strict == Some(false) {
+                lossy.add("response_format.json_schema.strict");
+            }
             let mut definition = object(json!({"schema": schema.to_string()}));
             put(&mut definition, "name", name.clone());
             put(&mut definition, "description", description.clone());

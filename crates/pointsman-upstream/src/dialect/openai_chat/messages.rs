@@ -179,7 +179,7 @@ fn read_part(part: Value, path: String, lossy: &mut Lossy) -> Read<Part> {
 }
 
 /// `cache_control`, or OpenAI's `prompt_cache_breakpoint`, whose times are its own.
-pub(super) fn cache_mark(fields: &mut Fields, lossy: &mut Lossy) -> Read<Option<Cache>> {
+pub(in super::super) fn cache_mark(fields: &mut Fields, lossy: &mut Lossy) -> Read<Option<Cache>> {
     if let Some(mut mark) = fields.object("prompt_cache_breakpoint")? {
         mark.ignore(&["mode"]);
         let has_time = mark.peek("ttl").is_some();

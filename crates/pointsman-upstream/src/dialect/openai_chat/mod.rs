@@ -10,8 +10,9 @@ mod request;
 mod stream;
 mod write;
 
+pub(super) use messages::cache_mark;
 pub(super) use reply::{read_reply, write_reply};
-pub(super) use request::{choice_called, read_effort, read_request, read_service_tier, read_stop, user};
+pub(super) use request::read_request;
 pub(super) use stream::{EventReader, EventWriter};
 pub(super) use write::{SCHEMA_NAME, effort, refuse_prefill, tier, write_request};
 

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::Dialect;
 use super::completion::Completion;
-use super::conversation::{Conversation, Message, Part, Place, Role, Sampling, Words};
+use super::conversation::{Conversation, Message, Part, Place, Role, Words};
 use super::error::TranslationError;
 use super::fields::Fields;
 use super::lossy::Lossy;
-use super::openai_chat::{finish_reason, read_stop, user, write_usage};
+use super::openai_chat::{finish_reason, write_usage};
+use super::openai_settings::{read_include_usage, read_sampling, read_stop, read_user};
 
 type Read<T> = Result<T, TranslationError>;
 
@@ -26,29 +27,18 @@ pub(super) fn read_request(body: Value, lossy: &mut Lossy) -> Read<Conversation>
     refuse_what_only_texts_have(&mut body)?;
     let prompt = read_prompt(&mut body)?;
     let place = Place { whole: "prompt".to_owned(), parts: vec!["prompt".to_owned()] };
-    let mut conversation = Conversation {
+    let conversation = Conversation {
         model: body.required_string("model")?,
         messages: vec![Message { role: Role::User, parts: vec![Part::text(prompt)], place }],
         max_tokens: body.count("max_tokens")?,
-        sampling: Sampling {
-            temperature: body.number("temperature")?,
-            top_p: body.number("top_p")?,
-            top_k: body.count("top_k")?,
-            seed: body.integer("seed")?,
-            frequency_penalty: body.number("frequency_penalty")?.filter(|penalty| *penalty != 0.0),
-            presence_penalty: body.number("presence_penalty")?.filter(|penalty| *penalty != 0.0),
-        },
+        sampling: read_sampling(&mut body)?,
         stop: read_stop(&mut body)?,
-        user: user(&mut body)?,
+        user: read_user(&mut body)?,
         stream: body.boolean("stream")?.unwrap_or(false),
+        include_usage: read_include_usage(&mut body, lossy)?,
         words: Words(Dialect::OpenAiCompletions),
         ..Conversation::default()
     };
-    if let Some(mut options) = body.object("stream_options")? {
-        conversation.include_usage = options.boolean("include_usage")?.unwrap_or(false);
-        options.ignore(&["include_obfuscation"]);
-        options.finish(lossy);
-    }
     body.finish(lossy);
     Ok(conversation)
 }

@@ -13,7 +13,12 @@ use crate::config::ClientKey;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY_US: u64 = 86_400_000_000;
 
-/// A key with its counts. They are kept in memory, and begin anew with the process.
+/// The day of a time, counted from 1970 (UTC).
+pub(super) fn day_of(time: UnixMicros) -> u64 {
+    time.0 / DAY_US
+}
+
+/// A key with its counts.
 #[derive(Debug)]
 pub(super) struct Key {
     settings: ClientKey,
@@ -85,6 +90,18 @@ impl Key {
         counts.spent += cost.0;
     }
 
+    /// The last day on which something was spent, and how many US dollars.
+    pub(super) fn spent_on(&self) -> (u64, f64) {
+        let counts = self.counts();
+        (counts.day, counts.spent)
+    }
+
+    /// Counts what was spent on a day, before anything else is.
+    pub(super) fn restore(&self, day: u64, usd: f64) {
+        let mut counts = self.counts();
+        (counts.day, counts.spent) = (day, usd.max(0.0));
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +109,7 @@ impl Key {
 
 impl Counts {
     fn begin_day(&mut self, today: UnixMicros) {
-        let day = today.0 / DAY_US;
+        let day = day_of(today);
         if day != self.day {
             (self.day, self.spent) = (day, 0.0);
         }

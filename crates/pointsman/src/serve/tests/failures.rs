@@ -131,6 +131,74 @@ async fn a_model_may_be_asked_more_often_than_others() {
 }
 
 #[tokio::test]
+async fn a_table_may_have_settings_of_its_own() {
+    let mut upstream = Upstream::start().await;
+    let config = upstream.config(&["fail", "hang", "echo"])
+        + "[tables.keen]\ndefault = [\"fail\", \"echo\"]\n[tables.brief]\ndefault = \"hang\"\n\
+           [failures]\nretries = 0\nretry_delay_ms = 1\n[failures.tables.keen]\nretries = 2\n\
+           [failures.tables.brief]\ntotal_timeout_ms = 30\n";
+    let app = app(&config);
+    let answer = ask(&app, post(PATH, chat("keen", "hi"))).await;
+    assert_eq!(answer.header("x-pointsman-attempts"), "fail=500,fail=500,fail=500,echo=200");
+    assert_eq!(asked(&mut upstream), ["fail-model", "fail-model", "fail-model", "echo-model"]);
+    ask(&app, post(PATH, chat("fail", "hi"))).await;
+    assert_eq!(asked(&mut upstream), ["fail-model"], "who names a model asks no table");
+    let answer = ask(&app, post(PATH, chat("brief", "hi"))).await;
+    assert_eq!(answer.error(), (504, "server_error".into(), Value::Null, json!("upstream_timeout")));
+    asked(&mut upstream);
+    // What is said of a model goes before what is said of its table.
+    let config = config + "[failures.models.fail]\nretries = 1\n";
+    ask(&self::app(&config), post(PATH, chat("keen", "hi"))).await;
+    assert_eq!(asked(&mut upstream), ["fail-model", "fail-model", "echo-model"]);
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_answers_tells_of_the_decision_too() {
+    let upstream = Upstream::start().await;
+    let config = upstream.config(&["refused", "mute"]) + "[failures]\nretries = 0\n";
+    for (model, failed) in [("auto", "refused,mute"), ("mute", "")] {
+        let answer = ask(&app(&config), post(PATH, streamed(model))).await;
+        assert_eq!(answer.error().0, 502);
+        assert_eq!((answer.header("x-pointsman-failed"), answer.header("x-pointsman-model")), (failed, ""));
+        assert_eq!(answer.header("x-pointsman-decision").is_empty(), model == "mute");
+        let attempts = match model {
+            "auto" => "refused=upstream_unreachable,mute=upstream_failed_stream",
+            _ => "mute/mute-model=upstream_failed_stream",
+        };
+        assert_eq!(answer.header("x-pointsman-attempts"), attempts);
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_is_cut_or_garbled_makes_way_for_the_next_model() {
+    let mut upstream = Upstream::start().await;
+    for (broken, kind) in [("json-cut", "upstream_cut_reply"), ("json-junk", "upstream_bad_reply")] {
+        let config = upstream.config(&[broken, "gpt"]) + "[failures]\nretries = 0\n";
+        let app = app(&config);
+        let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.text()),
+            ("gpt", include_str!("replies/gpt.json"))
+        );
+        assert_eq!(answer.header("x-pointsman-attempts"), format!("{broken}={kind},gpt=200"));
+        asked(&mut upstream);
+        let answer = ask(&app, post(PATH, chat(broken, "hi"))).await;
+        assert_eq!(answer.error(), (502, "server_error".into(), Value::Null, json!(kind)));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_passes_through_and_breaks_off_ends_with_an_error() {
+    let upstream = Upstream::start().await;
+    let answer = ask(&app(&upstream.config(&["gpt-cut"])), post(PATH, streamed("auto"))).await;
+    let (said, error) = answer.text().trim_end().rsplit_once("\n\n").expect("several events");
+    assert!(include_str!("replies/gpt.sse").starts_with(said), "{said}");
+    let error: Value = serde_json::from_str(error.strip_prefix("data: ").expect("an event")).expect("JSON");
+    let message = error["error"]["message"].as_str().expect("a message");
+    assert!(message.starts_with("provider `gpt-cut` closed the connection within its reply"), "{message}");
+}
+
+#[tokio::test]
 async fn providers_that_are_not_there_are_passed_over() {
     use super::super::health_checks::check;
     let mut upstream = Upstream::start().await;

@@ -115,6 +115,41 @@ async fn a_key_may_spend_so_much() {
 }
 
 #[tokio::test]
+async fn what_a_key_has_spent_outlives_the_process_and_its_settings() {
+    let upstream = Upstream::start().await;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("spent.json");
+    let with = |usd: &str| {
+        let keys = section("ann", "secret", &format!("usd_per_day = {usd}")) + &section("bob", "other", "");
+        let config = upstream.config(&["gpt"]).replace(
+            "gpt = \"gpt/gpt-model\"",
+            "gpt = { use = \"gpt/gpt-model\", price = { input = 1.0, output = 2.0 } }",
+        );
+        sidecar(&super::config(&(config + &keys)), Arc::new(ByWord))
+    };
+    let status = async |sidecar: &Arc<Sidecar>| {
+        let request = with_key(post(PATH, chat("auto", "hi")), "x-api-key", "secret");
+        ask(&super::super::app(Arc::clone(sidecar)), request).await.status.as_u16()
+    };
+    let first = with("0.00002");
+    super::super::keys::restore(&first, &path);
+    assert_eq!([status(&first).await, status(&first).await], [200, 429]);
+    super::super::keys::finish(&first, &path);
+    let kept = std::fs::read_to_string(&path).expect("written");
+    assert!(kept.contains("sha256:") && !kept.contains("secret"), "{kept}");
+
+    let second = with("0.00002");
+    super::super::keys::restore(&second, &path);
+    assert_eq!(status(&second).await, 429, "it was spent before");
+    let third = with("1");
+    super::super::keys::restore(&third, &path);
+    assert_eq!(status(&third).await, 200, "it may spend more");
+    let without = with("0.00002");
+    super::super::keys::restore(&without, &folder.path().join("nowhere.json"));
+    assert_eq!(status(&without).await, 200);
+}
+
+#[tokio::test]
 async fn what_has_no_price_is_not_for_keys_that_may_spend_so_much() {
     let app = app(&(DEMO.to_owned() + &section("ann", "secret", "usd_per_day = 1")));
     let request = with_key(post(PATH, chat("demo/any", "hi")), "x-api-key", "secret");

@@ -147,9 +147,21 @@ async fn reply(State(shared): State<Shared>, Path(behaviour): Path<String>, requ
         }
         "gated" => Response::new(gated(shared)),
         "claude" | "gpt" => told(&behaviour, &body),
-        "claude-cut" => {
-            let begun =
-                include_str!("replies/claude.sse").split_inclusive("\n\n").take(4).collect::<String>();
+        "json-junk" => json_reply(Body::from("{ no JSON")),
+        "json-cut" => {
+            let chunks = [Ok("{\"id\":"), Err("the provider is gone")];
+            let chunks = stream::iter(chunks).then(async |chunk| {
+                tokio::task::yield_now().await;
+                chunk
+            });
+            json_reply(Body::from_stream(chunks))
+        }
+        "claude-cut" | "gpt-cut" => {
+            let whole = match behaviour.as_str() {
+                "claude-cut" => include_str!("replies/claude.sse"),
+                _ => include_str!("replies/gpt.sse"),
+            };
+            let begun = whole.split_inclusive("\n\n").take(4).collect::<String>();
             let chunks = [Ok(begun), Err("the provider is gone")];
             let chunks = stream::iter(chunks).then(async |chunk| {
                 tokio::task::yield_now().await;
@@ -195,6 +207,10 @@ fn told(provider: &str, request: &Bytes) -> Response {
         .header(if provider == "claude" { "request-id" } else { "x-request-id" }, "req_1")
         .body(Body::from(whole))
         .expect("valid")
+}
+
+fn json_reply(body: Body) -> Response {
+    Response::builder().header("content-type", "application/json").body(body).expect("valid")
 }
 
 fn event_stream(body: Body) -> Response {
