@@ -52,7 +52,7 @@ pub(super) async fn route(
         decision,
         explanation: routed.explain(),
     };
-    Ok((routed.headers((&decision.model, &decision.target), &[]), Json(answer)).into_response())
+    Ok((routed.headers(Some((&decision.model, &decision.target)), &[]), Json(answer)).into_response())
 }
 
 fn table<'a>(live: &'a Live, name: &str) -> Result<&'a Table, ApiError> {
