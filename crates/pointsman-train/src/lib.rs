@@ -15,6 +15,7 @@ pub mod difficulty;
 mod embeddings;
 mod error;
 mod fit;
+mod folder;
 mod loss;
 pub mod neighbours;
 mod network;

@@ -129,13 +129,29 @@ pub struct OutcomeSource {
 
 /// How the difficulty head is fitted once the encoder is done: to the difficulties that an item-response model finds in
 /// measured outcomes. Without it the head learns beside the task head, from [`Recipe::outcomes`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DifficultyRecipe {
     /// Files of outcomes, each as in [`TaskSource::files`].
     pub outcomes: Vec<String>,
     /// The pooled layers that the head reads, ascending, 0 for the embeddings; the last must be the encoder's last.
     pub layers: Vec<usize>,
+    /// What is taken for the difficulty of prompts that no outcomes are like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorRecipe>,
+}
+
+/// Rows of the corpus that the difficulty head is fitted to besides outcomes, all with one difficulty.
+///
+/// Outcomes come from examinations. A head that has seen nothing else says anything of a greeting or a letter; these rows hold it
+/// in place there, and leave what outcomes say nearly as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorRecipe {
+    /// Their difficulty, the share of the pool that is expected to fail.
+    pub difficulty: f32,
+    /// How many rows of the training side.
+    pub rows: usize,
 }
 
 /// How rows that state no split are divided.

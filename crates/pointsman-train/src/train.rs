@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, CARD_FILE, Calibration, Card, Encoder, EncoderConfig,
-    Engine, FileHash, FileHashes, Pooling, TOKENIZER_FILE, Tagging, TokenIds, Tokenizer, WEIGHTS_FILE,
+    AbilityCalibration, Backbone as BackboneCard, Calibration, Card, Encoder, EncoderConfig, Engine,
+    FileHash, FileHashes, Pooling, Tagging, TokenIds, Tokenizer,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -21,6 +21,7 @@ use crate::difficulty::{DifficultyItems, Refit, with_head};
 use crate::embeddings;
 use crate::error::TrainError;
 use crate::fit::Fit;
+use crate::folder;
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -136,15 +137,16 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
                 device: training.device,
                 layers: &difficulty.layers,
                 seed: recipe.seed,
+                prior: difficulty.prior,
             };
-            let head = refit.run(items, progress)?;
+            let head = refit.run(items, &train.tokens, progress)?;
             refit.note(items, &head, &mut card);
             with_head(&bytes, &head.model)?
         }
         _ => bytes,
     };
     card.files = FileHashes::of(&bytes, &backbone.tokenizer);
-    write(training, &card, &bytes)?;
+    folder::write(training.out, &card, &backbone.tokenizer, &bytes)?;
     soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
 }
@@ -246,21 +248,4 @@ fn data_table(corpus: &Corpus) -> Table {
         ("test".to_owned(), count(Split::Test)),
         ("dropped_near_duplicates".to_owned(), Value::Integer(corpus.dropped as i64)),
     ])
-}
-
-/// Writes the three files; the card comes last, so that a folder with a card is whole.
-fn write(training: &Training<'_>, card: &Card, weights: &[u8]) -> Result<(), TrainError> {
-    let folder = training.out.join(&training.recipe.name);
-    std::fs::create_dir_all(&folder).map_err(|source| TrainError::io(&folder, source))?;
-    let text = card.to_toml().map_err(|error| TrainError::Model(Box::new(error)))?;
-    let files = [
-        (WEIGHTS_FILE, weights),
-        (TOKENIZER_FILE, &training.backbone.tokenizer[..]),
-        (CARD_FILE, text.as_bytes()),
-    ];
-    for (name, content) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|source| TrainError::io(&path, source))?;
-    }
-    Ok(())
 }

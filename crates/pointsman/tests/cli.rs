@@ -15,7 +15,7 @@ fn json_of(output: &Output) -> Value {
 }
 
 #[test]
-fn a_proof_is_math_and_a_greeting_is_easy_chat() {
+fn a_proof_is_math_and_a_greeting_is_chat_that_is_not_hard() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let route = |prompt| json_of(&pointsman(folder.path(), &["route", "--json", prompt]));
     let proof = route("Prove that there are infinitely many primes");
@@ -23,7 +23,8 @@ fn a_proof_is_math_and_a_greeting_is_easy_chat() {
     assert!(proof["labels"]["difficulty"].as_f64().is_some_and(|d| (0.0..=1.0).contains(&d)), "{proof:#}");
     assert!(proof["decision"]["rule"].is_string() && proof["decision"]["model"].is_string(), "{proof:#}");
     let greeting = route("hi there");
-    assert_eq!((&greeting["labels"]["task"], &greeting["labels"]["band"]), (&json!("chat"), &json!("easy")));
+    assert_eq!(greeting["labels"]["task"], "chat", "{greeting:#}");
+    assert!(greeting["labels"]["difficulty"].as_f64().is_some_and(|d| d < 0.5), "{greeting:#}");
 }
 
 #[test]

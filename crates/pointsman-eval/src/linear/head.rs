@@ -67,6 +67,17 @@ pub fn fit_head(design: &Design, targets: &[Target], seed: u64) -> Result<HeadFi
     })
 }
 
+impl HeadFit {
+    /// [`Self::residual_sd`] over the first `targets` alone, which are those of the fit from its first on.
+    #[must_use]
+    pub fn residual_sd_of(&self, targets: &[Target]) -> f64 {
+        let own = self.residual_sd * self.residual_sd;
+        let weights: Vec<f64> =
+            targets.iter().map(|target| target.weight / (target.variance + own)).collect();
+        own_variance(targets, &weights, &self.out_of_fold).sqrt()
+    }
+}
+
 /// Variance of items around their predictions, beyond that of their measurement.
 fn own_variance(targets: &[Target], weights: &[f64], predicted: &[f64]) -> f64 {
     let total: f64 = weights.iter().sum();
@@ -98,6 +109,21 @@ mod tests {
             targets.push(Target { b, variance: measured * measured, weight: 1.0 });
         }
         (design, targets)
+    }
+
+    #[test]
+    fn the_error_is_found_for_a_part_of_the_items() {
+        let (mut design, mut targets) = items(2000, 0.5, 0.1);
+        let (_, calm) = items(2000, 0.0, 0.1);
+        // The same columns again, with difficulties that follow them without an error of their own.
+        let (again, _) = items(2000, 0.5, 0.1);
+        for (row, target) in calm.iter().enumerate() {
+            design.push(again.row(row).iter().copied());
+            targets.push(*target);
+        }
+        let head = fit_head(&design, &targets, 1).expect("fits");
+        let (loud, all) = (head.residual_sd_of(&targets[..2000]), head.residual_sd);
+        assert!(loud > all, "{loud} {all}");
     }
 
     #[test]

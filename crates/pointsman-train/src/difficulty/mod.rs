@@ -12,4 +12,5 @@ pub use items::DifficultyItems;
 
 pub(crate) use embed::embed;
 pub(crate) use refit::Refit;
+pub use refit::{Refitting, refit};
 pub use weights::{changed_head, with_head};

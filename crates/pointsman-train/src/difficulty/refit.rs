@@ -1,15 +1,25 @@
 //! The head of one encoder, fitted to items.
 
-use candle_core::Device;
-use pointsman_classifier::{AbilityCalibration, Card, Encoder, Tokenizer};
-use pointsman_eval::linear::{HeadFit, fit_head};
+use std::path::Path;
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+use pointsman_classifier::{
+    AbilityCalibration, Card, Encoder, Engine, FileHashes, TokenIds, Tokenizer, weights,
+};
+use pointsman_domain::Difficulty;
+use pointsman_eval::linear::{HeadFit, Target, fit_head};
 use toml::{Table, Value};
 
-use super::{DifficultyItems, embed};
+use super::{DifficultyItems, embed, with_head};
 use crate::card_scores::rounded;
+use crate::corpus::{Corpus, Split};
 use crate::error::TrainError;
 use crate::fit::tokenize;
+use crate::folder;
 use crate::progress::Progress;
+use crate::recipe::{DifficultyRecipe, PriorRecipe};
+use crate::side::Side;
 
 /// What a head is fitted on.
 pub(crate) struct Refit<'a> {
@@ -19,18 +29,40 @@ pub(crate) struct Refit<'a> {
     /// The pooled layers that the head reads.
     pub(crate) layers: &'a [usize],
     pub(crate) seed: u64,
+    /// What is taken for the difficulty of rows without outcomes.
+    pub(crate) prior: Option<PriorRecipe>,
 }
 
+/// Variance of a prior's difficulty: half a unit of ability either way.
+const PRIOR_VARIANCE: f64 = 0.25;
+
 impl Refit<'_> {
-    /// The head for `items`.
+    /// The head for `items`, held in place by some of the `unmeasured` rows if there is a prior.
     pub(crate) fn run(
         &self,
         items: &DifficultyItems,
+        unmeasured: &[TokenIds],
         progress: &mut dyn Progress,
     ) -> Result<HeadFit, TrainError> {
-        let tokens = tokenize(self.tokenizer, &items.prompts)?;
+        let mut tokens = tokenize(self.tokenizer, &items.prompts)?;
+        let mut targets = items.targets.clone();
+        if let Some(prior) = self.prior {
+            let every = unmeasured.len().div_ceil(prior.rows.max(1)).max(1);
+            tokens.extend(unmeasured.iter().step_by(every).cloned());
+            let count = tokens.len() - targets.len();
+            let target = Target {
+                b: f64::from(Difficulty::new(prior.difficulty).ability().0),
+                variance: PRIOR_VARIANCE,
+                #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 rows")]
+                weight: (count as f64).sqrt().recip(),
+            };
+            targets.resize(tokens.len(), target);
+        }
         let design = embed(self.encoder, &tokens, self.layers, self.device, progress)?;
-        fit_head(&design, &items.targets, self.seed).map_err(|error| TrainError::Model(Box::new(error)))
+        let mut head =
+            fit_head(&design, &targets, self.seed).map_err(|error| TrainError::Model(Box::new(error)))?;
+        head.residual_sd = head.residual_sd_of(&items.targets);
+        Ok(head)
     }
 
     /// Writes onto the card how the head is read and how good it was found on items that it was not fitted to.
@@ -48,4 +80,67 @@ impl Refit<'_> {
         ]);
         card.scores.insert("difficulty".to_owned(), Value::Table(difficulty));
     }
+}
+
+/// What the difficulty head of a finished model is fitted with.
+#[derive(Debug)]
+pub struct Refitting<'a> {
+    /// The model's card.
+    pub card: &'a str,
+    /// Its tokenizer.
+    pub tokenizer: &'a [u8],
+    /// Its weights.
+    pub weights: &'a [u8],
+    /// How to fit.
+    pub recipe: &'a DifficultyRecipe,
+    /// Decides on folds.
+    pub seed: u64,
+    /// What the head is fitted to.
+    pub items: &'a DifficultyItems,
+    /// Whose training side gives the rows of the prior.
+    pub corpus: &'a Corpus,
+    /// Folder in which the model's folder is made.
+    pub out: &'a Path,
+    /// Where to compute.
+    pub device: &'a Device,
+    /// How to compute.
+    pub engine: Engine,
+}
+
+/// Fits the difficulty head of a finished model anew and writes the model; all else stays as it is.
+///
+/// # Errors
+/// When the model is not usable or its files are not the card's, the recipe does not fit it, or a file cannot be written.
+pub fn refit(with: &Refitting<'_>, progress: &mut dyn Progress) -> Result<Card, TrainError> {
+    let refuse = |error: Box<dyn std::error::Error + Send + Sync>| TrainError::Model(error);
+    let mut card = Card::parse(with.card).map_err(|error| refuse(Box::new(error)))?;
+    if FileHashes::of(with.weights, with.tokenizer) != card.files {
+        return Err(TrainError::Data {
+            message: format!("the card of `{}` belongs to other files", card.name),
+        });
+    }
+    let tokenizer =
+        Tokenizer::from_json(with.tokenizer, card.window).map_err(|error| refuse(Box::new(error)))?;
+    let tensors = weights::read(with.weights, with.device).map_err(|error| refuse(Box::new(error)))?;
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, with.device);
+    let refit = Refit {
+        encoder: &Encoder::with_engine(&card.encoder, with.engine, &vb)?,
+        tokenizer: &tokenizer,
+        device: with.device,
+        layers: &with.recipe.layers,
+        seed: with.seed,
+        prior: with.recipe.prior,
+    };
+    let unmeasured = Side::read(with.corpus, Split::Train, &tokenizer)?.tokens;
+    let head = refit.run(with.items, &unmeasured, progress)?;
+    refit.note(with.items, &head, &mut card);
+    let recipe =
+        Table::try_from(with.recipe).map_err(|error| TrainError::Data { message: error.to_string() })?;
+    card.recipe.insert("difficulty".to_owned(), Value::Table(recipe));
+    let bytes = with_head(with.weights, &head.model)?;
+    card.files = FileHashes::of(&bytes, with.tokenizer);
+    // Gates speak of the head that was.
+    card.gates.clear();
+    folder::write(with.out, &card, with.tokenizer, &bytes)?;
+    Ok(card)
 }

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use pointsman_classifier::{DeviceChoice, Engine, ModelSource};
+use pointsman_classifier::{Card, DeviceChoice, Engine, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
-use pointsman_train::difficulty::DifficultyItems;
+use pointsman_train::difficulty::{DifficultyItems, Refitting, refit};
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Rounding, Scores, Step, TrainError, Trained, Training, train};
 use serde_json::json;
@@ -19,7 +19,6 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         model::set_threads(threads)?;
     }
     let recipe = Recipe::read(&args.recipe)?;
-    let source: ModelSource = args.backbone.as_deref().unwrap_or(&recipe.backbone.source).parse()?;
     let corpus = Corpus::read(&recipe, args.data.as_deref())?;
     let count = |split| corpus.side(split).count();
     anstream::eprintln!(
@@ -29,19 +28,6 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         count(Split::Test),
         corpus.dropped
     );
-    let hub = model::hub();
-    let mut backbone = if model::is_ours(&source) {
-        let files = model::files(&source)?;
-        let card = std::str::from_utf8(&files.card).context("the card of the backbone is not UTF-8")?;
-        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights)?
-    } else {
-        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?
-    };
-    if let Some(pieces) = recipe.backbone.pieces {
-        backbone = backbone.with_pieces(pieces)?;
-    }
-    let checkpoints =
-        args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
     let items = recipe.difficulty.as_ref().map(|recipe| DifficultyItems::read(recipe, args.data.as_deref()));
     let items = items.transpose()?;
     let device = model::device(global, DeviceChoice::Cpu)?.open()?;
@@ -50,6 +36,31 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         None | Some("auto") => Engine::Candle,
         Some(name) => name.parse().context("--engine")?,
     };
+    let mut progress = Bar::new(&recipe, count(Split::Train));
+    if let Some(model) = &args.difficulty_of {
+        let fitting = recipe.difficulty.as_ref().zip(items.as_ref());
+        let (difficulty, items) = fitting.context("the recipe has no [difficulty] with outcomes")?;
+        let files = model::files(&model.parse()?)?;
+        let refitting = Refitting {
+            card: std::str::from_utf8(&files.card).context("the card of the model is not UTF-8")?,
+            tokenizer: &files.tokenizer,
+            weights: &files.weights,
+            recipe: difficulty,
+            seed: recipe.seed,
+            items,
+            corpus: &corpus,
+            out: &args.out,
+            device: &device,
+            engine,
+        };
+        let card = refit(&refitting, &mut progress)?;
+        progress.bar.finish_and_clear();
+        report_refit(&card, args, global.json)?;
+        return Ok(Outcome::Done);
+    }
+    let backbone = backbone(args, &recipe)?;
+    let checkpoints =
+        args.checkpoints.clone().unwrap_or_else(|| args.out.join(format!("{}.checkpoint", recipe.name)));
     let training = Training {
         engine,
         difficulty: items.as_ref(),
@@ -60,11 +71,44 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
         checkpoints: &checkpoints,
         device: &device,
     };
-    let mut progress = Bar::new(&recipe, count(Split::Train));
     let trained = train(&training, &mut progress)?;
     progress.bar.finish_and_clear();
     report(&trained, args, global.json)?;
     Ok(Outcome::Done)
+}
+
+/// The encoder to start from.
+fn backbone(args: &TrainArgs, recipe: &Recipe) -> Result<Backbone> {
+    let source: ModelSource = args.backbone.as_deref().unwrap_or(&recipe.backbone.source).parse()?;
+    let hub = model::hub();
+    let backbone = if model::is_ours(&source) {
+        let files = model::files(&source)?;
+        let card = std::str::from_utf8(&files.card).context("the card of the backbone is not UTF-8")?;
+        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights)?
+    } else {
+        Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?
+    };
+    Ok(match recipe.backbone.pieces {
+        Some(pieces) => backbone.with_pieces(pieces)?,
+        None => backbone,
+    })
+}
+
+fn report_refit(card: &Card, args: &TrainArgs, json: bool) -> Result<()> {
+    let folder = args.out.join(&card.name);
+    let scores = card.scores.get("difficulty");
+    if json {
+        let report = json!({ "model": folder, "difficulty": scores });
+        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    anstream::println!("{} written", styled(NAME, folder.display()));
+    let sources =
+        scores.and_then(|scores| scores.get("held_out_spearman")).and_then(|scores| scores.as_table());
+    for (source, rho) in sources.into_iter().flatten() {
+        anstream::println!("{source:24} rank correlation {rho} on items left out");
+    }
+    Ok(())
 }
 
 fn report(trained: &Trained, args: &TrainArgs, json: bool) -> Result<()> {
