@@ -55,7 +55,7 @@ impl Passing {
         loop {
             match self.body.next().await {
                 Some(Ok(bytes)) => {
-                    let whole = self.whole_events(bytes);
+                    let whole = self.whole_events(&bytes);
                     if !whole.is_empty() {
                         self.last = whole.clone();
                         return Some((Ok(whole), Left::Pass(self)));
@@ -73,15 +73,15 @@ impl Passing {
     }
 
     /// What `bytes` make whole; the rest is held.
-    fn whole_events(&mut self, bytes: Bytes) -> Bytes {
+    fn whole_events(&mut self, bytes: &Bytes) -> Bytes {
         if self.held.is_empty() {
-            let end = end_of_last_event(&bytes, 0);
+            let end = end_of_last_event(bytes, 0);
             self.held.extend_from_slice(&bytes[end..]);
             return bytes.slice(..end);
         }
         // A blank line may have begun in what is held.
         let seen = self.held.len().saturating_sub(3);
-        self.held.extend_from_slice(&bytes);
+        self.held.extend_from_slice(bytes);
         let mut end = end_of_last_event(&self.held, seen);
         if self.held.len() > LIMIT_BYTES {
             end = self.held.len();
@@ -132,7 +132,7 @@ fn end_of_last_event(bytes: &[u8], from: usize) -> usize {
     for at in (from..bytes.len()).rev() {
         let (before, byte) = (&bytes[..at], bytes[at]);
         let before = if byte == b'\n' { before.strip_suffix(b"\r").unwrap_or(before) } else { before };
-        if is_end(&byte) && before.last().is_some_and(|byte| is_end(byte)) {
+        if is_end(&byte) && before.last().is_some_and(is_end) {
             return at + 1;
         }
     }
