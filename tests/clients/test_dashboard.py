@@ -51,6 +51,7 @@ create     = "{name}"
 code       = ["{name}", "strong"]
 think      = ["strong", "{name}"]
 translation = ["gone", "cheap"]
+"translation.easy" = ["gone", "cheap"]
 "*.easy"   = "cheap"
 "*.hard"   = ["strong", "{name}"]
 "*.expert" = "strong"
