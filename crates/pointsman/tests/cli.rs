@@ -15,16 +15,17 @@ fn json_of(output: &Output) -> Value {
 }
 
 #[test]
-fn a_proof_is_math_and_a_greeting_is_chat_that_is_not_hard() {
+fn a_proof_is_math_and_small_talk_is_easy_chat() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let route = |prompt| json_of(&pointsman(folder.path(), &["route", "--json", prompt]));
     let proof = route("Prove that there are infinitely many primes");
     assert_eq!(proof["labels"]["task"], "math", "{proof:#}");
     assert!(proof["labels"]["difficulty"].as_f64().is_some_and(|d| (0.0..=1.0).contains(&d)), "{proof:#}");
     assert!(proof["decision"]["rule"].is_string() && proof["decision"]["model"].is_string(), "{proof:#}");
-    let greeting = route("hi there");
-    assert_eq!(greeting["labels"]["task"], "chat", "{greeting:#}");
-    assert!(greeting["labels"]["difficulty"].as_f64().is_some_and(|d| d < 0.5), "{greeting:#}");
+    for talk in ["hey, how are you today?", "thank you so much"] {
+        let labels = &route(talk)["labels"];
+        assert_eq!((&labels["task"], &labels["band"]), (&json!("chat"), &json!("easy")), "{labels:#}");
+    }
 }
 
 #[test]
