@@ -5,7 +5,8 @@
 //! `NAME[r, c] · NAME.scale[r, g]`, and `NAME.scale[r, g]` is the largest weight of the group over 127, so a weight is
 //! off by at most half a scale. With `NAME.divisor`, F32 (columns), the matrix has one scale a row and weight `(r, c)` is
 //! `NAME[r, c] · NAME.scale[r] / NAME.divisor[c]`: it was multiplied by the divisors before it was rounded, so that kernels
-//! that divide activations by them use the integers as they are. Everything else is F32. Files in F32, F16 or BF16 as other tools write them load too.
+//! that divide activations by them use the integers as they are. Everything else is F32. Files in F32, F16 or BF16 as other
+//! tools write them load too.
 //!
 //! Groups of 128 instead of whole rows cost 3 % of the file and lower the largest error of a logit by about a third, most
 //! of it in the matrices of 1536 columns.

@@ -62,7 +62,7 @@ impl Layers {
 }
 
 /// The products of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Product {
     /// Queries, keys and values.
     Projection,
@@ -75,8 +75,6 @@ pub(super) enum Product {
 }
 
 impl Product {
-    pub(super) const ALL: [Self; 4] = [Self::Projection, Self::Output, Self::Up, Self::Down];
-
     /// Its matrices within a layer.
     pub(super) fn matrices(self) -> &'static [&'static str] {
         match self {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use pointsman_kernels::Mat;
 
-use super::composed::{self, Product};
+use super::composed::Product;
 use super::smoothing::{STRENGTH_MEASURED, divisors};
-use super::{Encoder, EncoderConfig};
+use super::{Encoder, EncoderConfig, Layers};
 use crate::batch::{TokenBatch, TokenIds};
 use crate::engine::Engine;
 use crate::weights::DIVISOR;
@@ -25,14 +25,16 @@ impl Encoder {
         rows: &[TokenIds],
     ) -> Result<HashMap<String, Tensor>> {
         let encoder = Self::with_engine(config, Engine::Candle, vb)?;
-        let layers = composed::Layers::new(config, vb)?;
-        let mut largest: HashMap<(usize, usize), Tensor> = HashMap::new();
+        let Layers::Composed(layers) = &encoder.layers else {
+            bail!("the layers show nothing of themselves")
+        };
+        let mut largest: HashMap<(usize, Product), Tensor> = HashMap::new();
         for row in rows {
             let batch = TokenBatch::new(std::slice::from_ref(row), vb.device())?;
             encoder.check(&batch)?;
             layers.watch(&encoder.embed(&batch)?.detach(), &mut |layer, product, input| {
                 let most = input.detach().abs()?.max(0)?;
-                let place = (layer, product as usize);
+                let place = (layer, product);
                 let most =
                     largest.get(&place).map_or_else(|| Ok(most.clone()), |before| before.maximum(&most))?;
                 largest.insert(place, most);
@@ -42,7 +44,7 @@ impl Encoder {
         let mut all = HashMap::new();
         for ((layer, product), ranges) in largest {
             let vb = vb.pp(format!("encoder.layer.{layer}"));
-            let names = Product::ALL[product].matrices();
+            let names = product.matrices();
             let divisors = of_product(&ranges.to_vec1()?, names, &vb)?;
             let divisors = Tensor::from_vec(divisors, ranges.dim(0)?, vb.device())?;
             for name in names {

@@ -19,9 +19,8 @@ use super::weights::Norm;
 use crate::encoder::EncoderConfig;
 use crate::encoder::smoothing::{Moments, STRENGTH_OF_NORMS, divisors};
 use crate::ops::slices::{of, with};
+use crate::weights::DIVISOR;
 
-/// Name of the divisors of a product's inputs beside its `weight`.
-const DIVISORS: &str = "weight.divisor";
 /// Tokens of a chunk: what a layer makes of 512 of them takes 2 MB.
 const CHUNK: usize = 512;
 /// Fewest tokens that are worth a thread of their own.
@@ -156,6 +155,7 @@ impl Dense {
     fn load(inputs: usize, outputs: usize, names: &[&str], vb: &VarBuilder<'_>) -> Result<Self> {
         let (mut weights, mut bias) = (Vec::new(), Vec::new());
         let mut stored = Vec::new();
+        let divisors = format!("weight{DIVISOR}");
         for name in names {
             let vb = vb.pp(name);
             let (weight, of_outputs) = (vb.get((outputs, inputs), "weight")?, vb.get(outputs, "bias")?);
@@ -167,8 +167,8 @@ impl Dense {
                 Ok(())
             })?;
             bias.extend(of_outputs.to_vec1::<f32>()?);
-            if vb.contains_tensor(DIVISORS) {
-                stored.push(vb.get(inputs, DIVISORS)?.to_vec1::<f32>()?);
+            if vb.contains_tensor(&divisors) {
+                stored.push(vb.get(inputs, &divisors)?.to_vec1::<f32>()?);
             }
         }
         // Products of one input are rounded together, and only the same divisors suit them all.
