@@ -3,6 +3,8 @@
 python := env("PYTHON", "python3")
 test_items := "models/pointsman-small/test-items.csv"
 venv := justfile_directory() / "target/venv"
+# The program that is tried by clients and evaluated; built for release unless one is named
+program := env("POINTSMAN_BIN", justfile_directory() / "target/release/pointsman")
 
 _default:
     @just --list
@@ -55,9 +57,11 @@ test-random:
     PROPTEST_RNG_SEED="$(date +%s)" PROPTEST_CASES=3000 cargo test --workspace --locked
 
 # Tests with the official clients, in a virtual environment of their own
-test-clients: _venv _node
-    cargo build --release --locked
-    POINTSMAN_BIN="{{justfile_directory()}}/target/release/pointsman" {{venv}}/bin/python -m pytest -q tests/clients
+test-clients: _venv _node _program
+    POINTSMAN_BIN="{{program}}" {{venv}}/bin/python -m pytest -q tests/clients
+
+_program:
+    test -n "${POINTSMAN_BIN:-}" || cargo build --release --locked
 
 _venv:
     test -x {{venv}}/bin/pytest || ({{python}} -m venv {{venv}} && {{venv}}/bin/pip install -q -r tests/clients/requirements.txt)
@@ -90,12 +94,12 @@ chaos seconds="60" rate="200":
     {{python}} tests/clients/chaos.py --seconds {{seconds}} --rate {{rate}} target/release/pointsman
 
 # Label quality on the project's own test split, with a floor, and which labels moved since the file in git
-eval:
-    cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.82 --against {{test_items}}
+eval: _program
+    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.82 --against {{test_items}}
 
 # Write the label of each test prompt anew, after a change that should move some
-eval-update:
-    cargo run --release --locked -- eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
+eval-update: _program
+    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
     cp target/eval/items.csv {{test_items}}
 
 # The reference and the schema of the configuration, from the comments in the code

@@ -1,10 +1,11 @@
 //! Records on their way to the file, off the path of requests.
 //!
 //! Whoever has something to record puts it into a bounded queue and goes on; one thread writes what has come, in
-//! transactions that are at most [`COMMIT_EVERY`] apart. What finds no room is dropped and counted. A file that cannot be
+//! transactions that are at most [`COMMIT_EVERY`] apart, and another waits for the disk. What finds no room is dropped and counted. A file that cannot be
 //! written is tried again with every commit, while what has come is kept as far as there is room.
 
 mod counts;
+mod disk;
 mod thread;
 
 #[cfg(test)]
@@ -22,13 +23,14 @@ use pointsman_domain::Prompt;
 
 use self::counts::Counters;
 pub use self::counts::Counts;
+use self::disk::DiskThread;
 use self::thread::Worker;
 use crate::prompt::PromptPolicy;
 use crate::record::{Answered, Feedback, Record};
 use crate::store::{Retention, StoreError};
 
 /// How far apart commits are at most: what a crash can lose.
-pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(400);
+pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// Messages that may wait for the thread, two to a request.
 const QUEUE: usize = 16_384;
@@ -113,7 +115,8 @@ impl Recorder {
         let (sender, receiver) = sync_channel(QUEUE);
         let counters = Arc::new(Counters::default());
         let keeps_prompts = options.prompts != PromptPolicy::None;
-        let worker = Worker::new(options, clock, Box::new(report), receiver, Arc::clone(&counters));
+        let disk = DiskThread::start(options.path.clone())?;
+        let worker = Worker::new(options, clock, Box::new(report), receiver, Arc::clone(&counters), disk);
         let thread = std::thread::Builder::new().name("record".to_owned()).spawn(move || worker.run())?;
         Ok(Self { sender: Some(sender), counters, keeps_prompts, thread: Some(thread) })
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use pointsman_domain::Prompt;
 
 use super::counts::Counters;
+use super::disk::DiskThread;
 use super::{COMMIT_EVERY, Clock, Known, Message, Options, Report};
 use crate::record::Record;
-use crate::store::{Batch, StoreError, Writer};
+use crate::store::{Batch, CHECKPOINT_BYTES, StoreError, Writer};
 
 /// How often the queue is emptied while there is something to commit. Between that the thread sleeps, so that nobody who
 /// records has to wake it.
@@ -37,6 +38,8 @@ pub(super) struct Worker {
     report: Box<dyn Fn(Report<'_>) + Send>,
     receiver: Receiver<Message>,
     counters: Arc<Counters>,
+    /// Dropped before the writer: who closes the file last brings all of it to the disk.
+    disk: DiskThread,
     writer: Option<Writer>,
     batch: Batch,
     /// Who wants to know of the next commit.
@@ -53,6 +56,7 @@ impl Worker {
         report: Box<dyn Fn(Report<'_>) + Send>,
         receiver: Receiver<Message>,
         counters: Arc<Counters>,
+        disk: DiskThread,
     ) -> Self {
         let prune_at = (clock.monotonic)();
         Self {
@@ -61,6 +65,7 @@ impl Worker {
             report,
             receiver,
             counters,
+            disk,
             writer: None,
             batch: Batch::default(),
             flushes: Vec::new(),
@@ -168,7 +173,7 @@ impl Worker {
 
     /// Writes the batch; one that cannot be written is kept. Deletes what is too old from time to time.
     fn commit(&mut self) {
-        let outcome = self.write().and_then(|()| self.prune());
+        let outcome = self.write().and_then(|()| self.prune()).and_then(|()| self.on_disk());
         match outcome {
             Ok(()) if self.failing_since.take().is_some() => (self.report)(Report::Recovered),
             Ok(()) => {}
@@ -187,8 +192,9 @@ impl Worker {
         };
         if !self.batch.is_empty() {
             writer.commit(&self.batch)?;
-            let written = std::mem::take(&mut self.batch).decisions();
-            self.counters.written.fetch_add(written as u64, Ordering::Relaxed);
+            let written = std::mem::take(&mut self.batch);
+            self.counters.written.fetch_add(written.decisions() as u64, Ordering::Relaxed);
+            self.disk.committed(written.bytes());
         }
         Ok(())
     }
@@ -198,8 +204,14 @@ impl Worker {
         if let Some(writer) = self.writer.as_ref().filter(|_| now >= self.prune_at) {
             let more = writer.prune(self.options.retention, (self.clock.unix_us)())?;
             self.prune_at = if more { now } else { now + PRUNE_EVERY };
+            self.disk.committed(CHECKPOINT_BYTES);
         }
         Ok(())
+    }
+
+    /// Whether all went well with what the other thread has brought to the disk since the last commit.
+    fn on_disk(&self) -> Result<(), StoreError> {
+        self.disk.take_error().map_or(Ok(()), Err)
     }
 
     fn failed(&mut self, error: &StoreError) {

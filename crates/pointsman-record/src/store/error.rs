@@ -22,6 +22,9 @@ pub enum StoreError {
         /// Its version.
         version: i32,
     },
+    /// What was written cannot be brought to the disk.
+    #[error("what was written cannot be brought to the disk: {0}")]
+    Sync(#[source] io::Error),
     /// A record cannot be read or written as JSON.
     #[error("record {id}: {detail}")]
     Record {

@@ -239,3 +239,31 @@ fn a_new_file_is_for_its_owner_alone() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
+
+#[test]
+fn the_log_is_copied_into_the_file_once_there_is_enough_of_it() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    let mut disk = Disk::open(&path).expect("opens");
+    writer.commit(&batch(&[decided("a", 1)])).expect("written");
+    // What the file alone has, without its log.
+    let alone = || {
+        let copy = folder.path("copy.db");
+        std::fs::copy(&path, &copy).expect("copied");
+        Connection::open(&copy).and_then(|copy| copy.query_row("SELECT count(*) FROM records", [], |row| row.get(0)))
+    };
+    disk.sync(1).expect("brought to the disk");
+    assert!(!matches!(alone(), Ok(1_i64)), "one record is not enough");
+    disk.sync(CHECKPOINT_BYTES).expect("brought to the disk");
+    assert_eq!(alone().expect("readable"), 1_i64);
+
+    // A reader that keeps the log from being copied whole is no obstacle.
+    let reader = Connection::open(&path).expect("opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM records").expect("reads");
+    writer.commit(&batch(&[decided("b", 2)])).expect("written");
+    disk.sync(CHECKPOINT_BYTES).expect("no error");
+    reader.execute_batch("COMMIT").expect("ends");
+    disk.sync(CHECKPOINT_BYTES).expect("brought to the disk");
+    assert_eq!(alone().expect("readable"), 2_i64);
+}

@@ -108,7 +108,9 @@ impl Writer {
         // Asked first: nothing is changed in a file that is not ours.
         schema::version(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // `Disk` waits for the disk and copies the log.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection })
