@@ -297,7 +297,7 @@ class Client:
 
     async def exchange(self, path, body):
         """Head, body, and whether the body came to its end."""
-        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = self.kept() or await asyncio.open_connection("127.0.0.1", self.port)
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         try:
             writer.write(head.encode() + body)
@@ -311,6 +311,15 @@ class Client:
         else:
             writer.close()
         return head, data, is_whole
+
+    def kept(self):
+        """A kept connection that the server has not closed meanwhile: it waits 30 s for the next request."""
+        while self.idle:
+            reader, writer = self.idle.pop()
+            if not (reader.at_eof() or writer.is_closing()):
+                return reader, writer
+            writer.close()
+        return None
 
     async def body(self, reader, head):
         data = b""

@@ -1,10 +1,12 @@
 //! What can be counted in a text without understanding it.
 //!
 //! These figures go beside the encoder's representation where difficulty is learnt from outcomes: the encoder reads a
-//! window, these count the whole text, and they cost a single pass over it.
+//! window, these count what lies beyond it too, and what they say carries over to kinds of prompts that no outcomes are of.
+
+use std::collections::HashSet;
 
 /// How many figures there are.
-pub const FEATURES: usize = 18;
+pub const FEATURES: usize = 26;
 
 /// The figures' names, in order. Counts are on a scale of `ln(1 + count)`.
 pub const FEATURE_NAMES: [&str; FEATURES] = [
@@ -26,13 +28,32 @@ pub const FEATURE_NAMES: [&str; FEATURES] = [
     "capital_share",
     "non_ascii_share",
     "log_sentences",
+    "log_question_words",
+    "log_question_distinct_words",
+    "log_question_distinct_chars",
+    "log_question_signs",
+    "log_option_chars",
+    "log_distinct_signs",
+    "log_last_line_chars",
+    "log_sign_run",
 ];
+
+/// Place of the words of the question among the figures.
+pub const QUESTION_WORDS: usize = 18;
+
+/// Bytes of a text that are counted; on a logarithmic scale more would say little.
+const COUNTED: usize = 16 << 10;
+
+/// Lines that look like answers from which on they are taken for the answers of a multiple-choice question.
+const OPTIONS: usize = 3;
 
 /// The figures of `text`, in the order of [`FEATURE_NAMES`]; finite for every text.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "counts and shares are reported as f32")]
 pub fn features(text: &str) -> [f32; FEATURES] {
+    let text = &text[..text.floor_char_boundary(COUNTED)];
     let signs = Signs::of(text);
+    let question = Question::of(text);
     let words = text.split_whitespace().count();
     let share = |count: usize| count as f64 / signs.chars.max(1) as f64;
     let log = |count: usize| (count as f64).ln_1p();
@@ -55,6 +76,14 @@ pub fn features(text: &str) -> [f32; FEATURES] {
         share(signs.capitals),
         share(signs.non_ascii),
         log(signs.sentences),
+        log(question.words),
+        log(question.distinct_words),
+        log(question.distinct_chars),
+        log(question.signs),
+        log(question.option_chars),
+        log(signs.distinct_signs),
+        log(text.lines().rev().find(|line| !line.trim().is_empty()).map_or(0, |line| line.chars().count())),
+        log(signs.longest_run),
     ];
     // A single word of a whole file of base64 should not outweigh every other figure.
     figures.map(|figure| figure.min(20.0) as f32)
@@ -75,12 +104,17 @@ struct Signs {
     capitals: usize,
     non_ascii: usize,
     sentences: usize,
+    /// Different characters that are neither letters, digits nor space.
+    distinct_signs: usize,
+    /// Most of them in a row.
+    longest_run: usize,
 }
 
 impl Signs {
     fn of(text: &str) -> Self {
         let mut signs = Self::default();
-        let mut number = 0;
+        let (mut number, mut run) = (0, 0);
+        let mut seen = HashSet::new();
         let mut previous = ' ';
         for c in text.chars() {
             signs.chars += 1;
@@ -95,6 +129,13 @@ impl Signs {
             } else {
                 number = 0;
             }
+            if is_sign(c) {
+                run += 1;
+                signs.longest_run = signs.longest_run.max(run);
+                seen.insert(c);
+            } else {
+                run = 0;
+            }
             match c {
                 '+' | '*' | '/' | '=' | '^' | '<' | '>' | '×' | '÷' | '±' | '≤' | '≥' | '≠' | '√' | '∑'
                 | '∫' | '−' | '·' => signs.operators += 1,
@@ -108,8 +149,41 @@ impl Signs {
             signs.sentences += usize::from(ends_sentence || matches!(c, '。' | '！' | '？'));
             previous = c;
         }
+        signs.distinct_signs = seen.len();
         signs
     }
+}
+
+/// What is asked, without the answers of a multiple-choice question: they make a text long and a question easier.
+struct Question {
+    words: usize,
+    distinct_words: usize,
+    distinct_chars: usize,
+    /// Characters that are neither letters nor space.
+    signs: usize,
+    option_chars: usize,
+}
+
+impl Question {
+    fn of(text: &str) -> Self {
+        let options = || text.lines().filter(|line| is_option(line));
+        let first = options().next().map_or(0, |line| line.as_ptr() as usize - text.as_ptr() as usize);
+        let chooses = options().count() >= OPTIONS && first > 0;
+        let asked = if chooses { &text[..first] } else { text };
+        let letters = |word: &str| word.chars().flat_map(char::to_lowercase).collect::<String>();
+        let words = asked.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        Self {
+            words: asked.split_whitespace().count(),
+            distinct_words: words.map(letters).collect::<HashSet<_>>().len(),
+            distinct_chars: asked.chars().collect::<HashSet<_>>().len(),
+            signs: asked.chars().filter(|c| !c.is_alphabetic() && !c.is_whitespace()).count(),
+            option_chars: if chooses { options().map(|line| line.chars().count()).sum() } else { 0 },
+        }
+    }
+}
+
+fn is_sign(c: char) -> bool {
+    !c.is_alphanumeric() && !c.is_whitespace() && c != '_'
 }
 
 /// Words that narrow what counts as an answer.
@@ -171,6 +245,13 @@ mod tests {
                 ("ends_with_question", 1.0),
                 ("log_questions", 1.0),
                 ("capital_share", 0.05),
+                ("log_question_words", 5.0),
+                ("log_question_distinct_words", 2.0),
+                ("log_question_distinct_chars", 16.0),
+                ("log_question_signs", 10.0),
+                ("log_distinct_signs", 3.0),
+                ("log_last_line_chars", 20.0),
+                ("log_sign_run", 1.0),
             ]
         );
         let of = |text: &str, name: &str| {
@@ -185,6 +266,12 @@ mod tests {
             ("One. Two! Three? Four", "log_sentences", 3.0),
             ("naïve 漢字？", "non_ascii_share", 0.444),
             ("何ですか？\n", "ends_with_question", 1.0),
+            ("Pick one now.\nA. red\nB. blue\nC. green", "log_question_words", 3.0),
+            ("Pick one now.\nA. red\nB. blue\nC. green", "log_option_chars", 21.0),
+            ("A. red\nB. blue\nC. green", "log_question_words", 6.0),
+            ("Not these:\nA. red\nB. blue", "log_option_chars", 0.0),
+            ("one\n\nthree?!…\n \n", "log_last_line_chars", 8.0),
+            ("one\n\nthree?!…\n \n", "log_sign_run", 3.0),
         ] {
             assert_eq!(of(text, name), figure, "{text}");
         }

@@ -2,7 +2,9 @@
 
 use candle_core::Device;
 use pointsman_classifier::weights::{self, Tensors};
-use pointsman_classifier::{Card, DIFFICULTY_HEAD, EncoderConfig, FileHash, FileHashes, TASK_HEAD};
+use pointsman_classifier::{
+    Card, CountWeights, DIFFICULTY_HEAD, EncoderConfig, FileHash, FileHashes, TASK_HEAD,
+};
 use serde::Deserialize;
 
 use crate::error::TrainError;
@@ -16,6 +18,8 @@ pub struct Backbone {
     pub tokenizer: Vec<u8>,
     /// The pooled layers that a difficulty head reads: those of the model that the backbone was taken from, else the last.
     pub difficulty_layers: Vec<usize>,
+    /// What that model's difficulty head makes of counted figures.
+    pub difficulty_counts: CountWeights,
     /// The encoder's tensors in f32 by their published names; pooler and position ids are left out.
     pub tensors: Tensors,
 }
@@ -59,7 +63,8 @@ impl Backbone {
             .collect();
         let difficulty_layers = vec![published.num_hidden_layers];
         let tokenizer = read("tokenizer.json")?;
-        Ok(Self { config: published.into(), tokenizer, difficulty_layers, tensors })
+        let difficulty_counts = CountWeights::default();
+        Ok(Self { config: published.into(), tokenizer, difficulty_layers, difficulty_counts, tensors })
     }
 
     /// The encoder of a model of ours, with its tokenizer and its difficulty head, from its files.
@@ -84,7 +89,9 @@ impl Backbone {
         }
         let task = format!("{TASK_HEAD}.");
         tensors.retain(|name, _| !name.starts_with(&task));
-        Ok(Self { config: card.encoder, tokenizer, difficulty_layers: card.difficulty_layers, tensors })
+        let (difficulty_layers, counts) = (card.difficulty_layers, card.difficulty_counts);
+        let difficulty_counts = counts.scaled(ability.scale);
+        Ok(Self { config: card.encoder, tokenizer, difficulty_layers, difficulty_counts, tensors })
     }
 
     /// The backbone with its weights as a model folder stores them, and their hash. Without `difficulty` the head for it, if
@@ -97,7 +104,9 @@ impl Backbone {
         let bytes = weights::quantize(&kept).map_err(refuse)?;
         let tensors = weights::read(&bytes, &Device::Cpu).map_err(refuse)?;
         let (tokenizer, difficulty_layers) = (self.tokenizer.clone(), self.difficulty_layers.clone());
-        let served = Self { config: self.config, tokenizer, difficulty_layers, tensors };
+        let difficulty_counts =
+            if difficulty { self.difficulty_counts.clone() } else { CountWeights::default() };
+        let served = Self { config: self.config, tokenizer, difficulty_layers, difficulty_counts, tensors };
         Ok((served, FileHash::of(&bytes)))
     }
 

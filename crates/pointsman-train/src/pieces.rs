@@ -153,6 +153,7 @@ mod tests {
             },
             tokenizer: tokenizer.to_string().into_bytes(),
             difficulty_layers: vec![1],
+            difficulty_counts: pointsman_classifier::CountWeights::default(),
             tensors: [(EMBEDDINGS.to_owned(), embeddings)].into(),
         }
     }

@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use pointsman_classifier::weights;
 use pointsman_classifier::{
-    AbilityCalibration, Backbone as BackboneCard, Calibration, Card, Encoder, EncoderConfig, Engine,
-    FileHash, FileHashes, Pooling, Tagging, TokenIds, Tokenizer,
+    AbilityCalibration, Backbone as BackboneCard, Calibration, Card, CountWeights, Encoder, EncoderConfig,
+    Engine, FileHash, FileHashes, Pooling, Tagging, TokenIds, Tokenizer,
 };
 use pointsman_domain::{Difficulty, Vocabulary};
 use toml::{Table, Value};
@@ -135,13 +135,12 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
                 encoder: &Encoder::with_engine(&backbone.config, training.engine, &vb)?,
                 tokenizer: &tokenizer,
                 device: training.device,
-                layers: &difficulty.layers,
+                recipe: difficulty,
                 seed: recipe.seed,
-                prior: difficulty.prior,
             };
-            let head = refit.run(items, &train.tokens, progress)?;
+            let head = refit.run(items, train, progress)?;
             refit.note(items, &head, &mut card);
-            with_head(&bytes, &head.model)?
+            with_head(&bytes, &head.encoded)?
         }
         _ => bytes,
     };
@@ -222,6 +221,12 @@ fn card(
         encoder: backbone.config,
         pooling: Pooling::Mean,
         difficulty_layers: backbone.difficulty_layers.clone(),
+        // A head that was fitted here read no figures.
+        difficulty_counts: if corpus.examples.iter().any(|example| example.difficulty.is_some()) {
+            CountWeights::default()
+        } else {
+            backbone.difficulty_counts.clone()
+        },
         vocabulary,
         calibration,
         scripts: recipe.scripts.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use pointsman_classifier::{EncoderConfig, Engine, Model, WEIGHTS_FILE};
+use pointsman_classifier::{CountWeights, EncoderConfig, Engine, Model, WEIGHTS_FILE};
 use pointsman_train::corpus::{Corpus, Split};
 use pointsman_train::recipe::Recipe;
 use pointsman_train::{Backbone, Progress, Step, Training, train};
@@ -108,7 +108,8 @@ fn backbone() -> Backbone {
         .filter(|(name, _)| name.starts_with("embeddings.") || name.starts_with("encoder."))
         .map(|(name, variable)| (name.clone(), noise(name, variable)))
         .collect();
-    Backbone { config, tokenizer: tokenizer(), difficulty_layers: vec![2], tensors }
+    let difficulty_counts = CountWeights::default();
+    Backbone { config, tokenizer: tokenizer(), difficulty_layers: vec![2], difficulty_counts, tensors }
 }
 
 /// Numbers that only depend on the name (the linear congruential generator of Numerical Recipes).

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use crate::calibration::Calibration;
+use crate::counts::CountWeights;
 use crate::encoder::EncoderConfig;
 use crate::gate::Gate;
 use crate::script::Script;
@@ -34,6 +35,8 @@ pub struct Card {
     pub pooling: Pooling,
     /// The pooled layers that the difficulty head reads, ascending, 0 for the embeddings; the last is the encoder's last.
     pub difficulty_layers: Vec<usize>,
+    /// What the difficulty head makes of counted figures.
+    pub difficulty_counts: CountWeights,
     /// The labels in the order of the task head, with their groups.
     pub vocabulary: Vocabulary,
     /// How the heads' outputs are read.

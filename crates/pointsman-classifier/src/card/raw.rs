@@ -6,6 +6,7 @@ use toml::Table;
 
 use super::{Backbone, CardError, FileHashes, Pooling, Tagging};
 use crate::calibration::Calibration;
+use crate::counts::CountWeights;
 use crate::encoder::EncoderConfig;
 use crate::gate::Gate;
 use crate::script::Script;
@@ -22,6 +23,8 @@ pub(super) struct Card {
     pooling: Pooling,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     difficulty_layers: Option<Vec<usize>>,
+    #[serde(default, skip_serializing_if = "CountWeights::is_empty")]
+    difficulty_counts: CountWeights,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scripts: Vec<Script>,
     encoder: EncoderConfig,
@@ -64,6 +67,7 @@ impl From<&super::Card> for Card {
             pooling: card.pooling,
             difficulty_layers: (card.difficulty_layers[..] != [card.encoder.layers])
                 .then_some(card.difficulty_layers),
+            difficulty_counts: card.difficulty_counts,
             scripts: card.scripts,
             encoder: card.encoder,
             calibration: card.calibration,
@@ -103,6 +107,7 @@ impl Card {
             encoder: self.encoder,
             pooling: self.pooling,
             difficulty_layers: self.difficulty_layers.unwrap_or_else(|| vec![self.encoder.layers]),
+            difficulty_counts: self.difficulty_counts,
             vocabulary,
             calibration: self.calibration,
             scripts: self.scripts,

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use pointsman_domain::Task;
 
 use super::*;
@@ -24,6 +26,11 @@ fn card() -> Card {
         },
         pooling: Pooling::Mean,
         difficulty_layers: vec![0, 3, 6],
+        difficulty_counts: [("log_words".to_owned(), 0.5)]
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .try_into()
+            .expect("known"),
         vocabulary: Vocabulary::standard(),
         calibration: Calibration {
             temperature: 1.25,
@@ -98,7 +105,7 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |
         5 | windows = 256
           | ^^^^^^^
-        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`, `gates`
+        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `difficulty_counts`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`, `gates`
         "#);
     insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @r#"
         card.toml: TOML parse error at line 6, column 11
@@ -114,6 +121,12 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |           ^^^^^^^^
         `latn` is not a script, did you mean `latin`; use a Unicode script name in lower case, such as latin or cyrillic
         "#);
+    let unknown =
+        parse_with(&[("log_words = 0.5", "log_wards = 0.5")]).expect_err("no such figure").to_string();
+    assert!(
+        unknown.contains("`log_wards` is not a figure that is counted; choose from log_chars, "),
+        "{unknown}"
+    );
 }
 
 #[test]

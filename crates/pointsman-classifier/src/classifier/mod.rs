@@ -42,6 +42,8 @@ pub struct Prepared {
     ids: TokenIds,
     tokens: TokenCount,
     tokens_seen: TokenCount,
+    /// What counted figures add to what the difficulty head says.
+    counted: f32,
     /// What its text alone says against relying on the labels.
     abstained: Option<AbstainReason>,
 }
@@ -105,7 +107,8 @@ impl Classifier {
     pub fn prepare(&self, prompt: &Prompt) -> Result<Prepared, TokenizeError> {
         let Tokenized { ids, tokens, tokens_seen } = self.tokenizer.tokenize(prompt)?;
         let abstained = abstain::by_text(prompt, &self.card.scripts);
-        Ok(Prepared { ids, tokens, tokens_seen, abstained })
+        let counted = self.card.difficulty_counts.read(prompt.subject());
+        Ok(Prepared { ids, tokens, tokens_seen, counted, abstained })
     }
 
     /// Does the rest: labels in the order of the prompts, none for a prompt whose output is no number. Batches are made of
@@ -141,7 +144,8 @@ impl Classifier {
         let results = Mutex::new(results);
         let run = |batch: &[usize]| -> Result<(), ClassifyError> {
             let ids: Vec<TokenIds> = batch.iter().map(|at| prompts[*at].ids.clone()).collect();
-            for (at, output) in batch.iter().zip(self.run(&ids, pooled)?) {
+            for (at, mut output) in batch.iter().zip(self.run(&ids, pooled)?) {
+                output.ability += prompts[*at].counted;
                 let result = read(&prompts[*at], output);
                 results.lock().unwrap_or_else(PoisonError::into_inner)[*at] = result;
             }

@@ -115,6 +115,7 @@ pub(crate) fn card() -> Card {
         window: WINDOW,
         encoder: encoder(),
         difficulty_layers: vec![0, 2],
+        difficulty_counts: pointsman_classifier::CountWeights::default(),
         pooling: Pooling::Mean,
         vocabulary: Vocabulary::standard(),
         calibration: Calibration::default(),

@@ -30,7 +30,7 @@ pub(super) fn refine(
             .zip(&before)
             .map(|(found, before)| Target { b: found.b - before, ..*found })
             .collect();
-        let head = fit_head(&design, &targets, seed)?;
+        let head = fit_head(&design, None, &targets, seed)?;
         // Each prompt's difficulty between what the head says without having seen it and what its outcomes say.
         let own = head.residual_sd * head.residual_sd;
         let mut difficulties = Vec::with_capacity(now.len());

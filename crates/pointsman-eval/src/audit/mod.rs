@@ -9,6 +9,7 @@ mod dominated;
 mod hidden;
 mod report;
 mod shares;
+mod sign_off;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use dominated::{Dominated, Judged};
 pub use hidden::{Hidden, Replayed};
 pub use report::Report;
 pub use shares::{Share, Shares};
+pub use sign_off::{SignOff, Verdict};
 
 use self::dominated::Dominance;
 

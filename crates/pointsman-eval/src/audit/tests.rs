@@ -127,11 +127,21 @@ fn the_report_is_markdown_and_a_page() {
     let records: Vec<Record> =
         ["math", "chat", "planning"].map(|task| record(&policy, task, Band::Hard)).into();
     let report = audit(&policy, &["openai"], &records);
-    let page = audit_page(&report);
+    let sign_off = report.sign_off(Some("A. Auditor <b>")).expect("JSON");
+    assert_eq!(sign_off.verdict, Verdict::Neutral);
+    let other = audit(&policy, &["openai"], &records[..2]).sign_off(None).expect("JSON");
+    assert_ne!(sign_off.findings_sha256, other.findings_sha256);
+    let unsigned = report.sign_off(None).expect("JSON");
+    assert_eq!(unsigned.findings_sha256, sign_off.findings_sha256, "who signs changes no finding");
+    assert_eq!(audit(&policy, &[], &[]).sign_off(None).expect("JSON").verdict, Verdict::Unknown);
+    let page = audit_page(&report, &sign_off);
     assert!(page.contains("&lt;b&gt;|") && !page.contains("<b>|"), "names are escaped");
     assert!(page.starts_with("<!doctype html>") && page.contains(&report.records_sha256));
-    let markdown = audit_markdown(&report);
-    let stable = markdown.replace(&report.records_sha256, "RECORDS").replace(&report.tables[0].1, "TABLE");
+    let markdown = audit_markdown(&report, &sign_off);
+    let stable = markdown
+        .replace(&report.records_sha256, "RECORDS")
+        .replace(&report.tables[0].1, "TABLE")
+        .replace(&sign_off.findings_sha256, "FINDINGS");
     insta::assert_snapshot!(stable);
 }
 

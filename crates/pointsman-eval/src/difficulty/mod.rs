@@ -31,6 +31,8 @@ pub struct Rated<'a> {
     pub own_task: Option<&'a str>,
     /// Characters of its text.
     pub length: f64,
+    /// Words of what is asked, without answers to choose from.
+    pub question: f64,
     /// The predicted ability that it needs.
     pub predicted: Ability,
     /// The share of models that fail, 0–1.
@@ -234,6 +236,7 @@ mod tests {
                 source,
                 own_task: Some(["t0", "t1", "t2", "t3"][i % 4]),
                 length: (i * 37 % 101) as f64,
+                question: (i * 29 % 97) as f64,
                 predicted: Ability(if i < 80 { ability } else { -ability }),
                 truth,
             }
@@ -258,7 +261,9 @@ mod tests {
         assert!((figure(1, 0, Figure::BandError).value - 2.0).abs() < 1e-9);
         let length = figure(0, 1, Figure::Spearman);
         assert!(length.low < 0.1 && length.high > -0.1, "{length:?}");
-        assert!(figure(0, 2, Figure::Spearman).value > 0.95, "tasks tell all");
+        let question = figure(0, 2, Figure::Spearman);
+        assert!(question.low < 0.1 && question.high > -0.1, "{question:?}");
+        assert!(figure(0, 3, Figure::Spearman).value > 0.95, "tasks tell all");
         assert!((report.mean_spearman[0].1).abs() < 1e-9);
         assert_eq!(report.overall.prompts, 120);
     }

@@ -5,7 +5,7 @@ use pointsman_domain::{Ability, Difficulty};
 use super::{Fitted, Rated};
 use crate::linear::folds;
 use crate::routing::controls::{group_means, ranks};
-use crate::routing::{LENGTH, Role};
+use crate::routing::{LENGTH, QUESTION, Role};
 
 /// A way to tell difficulty.
 pub(super) struct Scorer {
@@ -21,10 +21,11 @@ pub(super) struct Scorer {
 /// Parts in cross-fitted means.
 const FOLDS: usize = 5;
 
-/// The classifier, heads fitted to these prompts, the length, and the mean of the data's own tasks.
+/// The classifier, heads fitted to these prompts, the length, the words of the question, and the mean of the data's own tasks.
 pub(super) fn scorers(prompts: &[Rated<'_>], fitted: &[Fitted], truth: &[f64], seed: u64) -> Vec<Scorer> {
     let predicted: Vec<Ability> = prompts.iter().map(|prompt| prompt.predicted).collect();
     let lengths: Vec<f64> = prompts.iter().map(|prompt| prompt.length).collect();
+    let questions: Vec<f64> = prompts.iter().map(|prompt| prompt.question).collect();
     let (means, places) = task_means(prompts, truth, seed);
     let own = by_ability("pointsman", "the predicted difficulty", &predicted);
     let fitted = fitted.iter().map(|head| by_ability(head.name, head.note, &head.abilities));
@@ -35,6 +36,13 @@ pub(super) fn scorers(prompts: &[Rated<'_>], fitted: &[Fitted], truth: &[f64], s
             role: Role::Control,
             share: in_order_of(&lengths, truth),
             order: lengths,
+        },
+        Scorer {
+            name: QUESTION,
+            note: "the words of the question, answers to choose from left out; shares as for the length",
+            role: Role::Control,
+            share: in_order_of(&questions, truth),
+            order: questions,
         },
         Scorer {
             name: "mean by own task",

@@ -60,7 +60,7 @@ impl Cholesky {
 }
 
 /// Four sums at a time, so that additions need not wait for one another.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a_quads, a_rest) = a.as_chunks::<4>();
     let (b_quads, b_rest) = b.as_chunks::<4>();
     let mut sums = [0.0; 4];

@@ -29,13 +29,18 @@ pub struct HeadFit {
 /// Least standard deviation of difficulties around what a head says: a text never says all.
 const LEAST_SD: f64 = 0.2;
 
+/// Penalty of a counted figure's weight beside that of a pooled one: they are few, and what they say carries over to sources
+/// that the head was not fitted to, where the pooled ones say little.
+pub const COUNT_PENALTY: f64 = 0.1;
+
 /// Penalties to choose from, strongest first.
 const LAMBDAS: [f64; 7] = [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
 /// Parts that the items are divided into to choose the penalty.
 const FOLDS: usize = 5;
 
-/// The head that predicts `targets` from `design` (items, columns).
+/// The head that predicts `targets` from `design` (items, columns), with a factor of the penalty for each column if they are
+/// not all held back alike.
 ///
 /// An item counts with `weight / (variance + τ²)`, where `τ` is the head's own error, found from items that were not fitted
 /// to: the weighted mean of `(b − b̂)² − variance`, as in random-effects meta-analysis (DerSimonian & Laird 1986). The
@@ -43,7 +48,12 @@ const FOLDS: usize = 5;
 ///
 /// # Errors
 /// When there are no items, or a number is not finite.
-pub fn fit_head(design: &Design, targets: &[Target], seed: u64) -> Result<HeadFit, LinearError> {
+pub fn fit_head(
+    design: &Design,
+    penalties: Option<&[f64]>,
+    targets: &[Target],
+    seed: u64,
+) -> Result<HeadFit, LinearError> {
     let b: Vec<f64> = targets.iter().map(|target| target.b).collect();
     let mut own = 1.0;
     let validation = Validation { lambdas: LAMBDAS.to_vec(), folds: FOLDS, repeats: 1, seed };
@@ -53,7 +63,7 @@ pub fn fit_head(design: &Design, targets: &[Target], seed: u64) -> Result<HeadFi
     let mut chosen = None;
     for _ in 0..2 {
         let weights = weights(own);
-        let problem = Problem { weights: Some(&weights), ..Problem::new(design) };
+        let problem = Problem { weights: Some(&weights), penalties, ..Problem::new(design) };
         let fit = ridge_by_validation(&problem, &[&b], &validation)?.pop().ok_or(LinearError::NoRows)?;
         own = own_variance(targets, &weights, &fit.out_of_fold);
         chosen = Some(fit);
@@ -121,7 +131,7 @@ mod tests {
             design.push(again.row(row).iter().copied());
             targets.push(*target);
         }
-        let head = fit_head(&design, &targets, 1).expect("fits");
+        let head = fit_head(&design, None, &targets, 1).expect("fits");
         let (loud, all) = (head.residual_sd_of(&targets[..2000]), head.residual_sd);
         assert!(loud > all, "{loud} {all}");
     }
@@ -129,7 +139,7 @@ mod tests {
     #[test]
     fn the_line_and_the_error_around_it_are_found() {
         let (design, targets) = items(4000, 0.5, 1.0);
-        let head = fit_head(&design, &targets, 1).expect("fits");
+        let head = fit_head(&design, None, &targets, 1).expect("fits");
         assert!(
             (head.model.weights[0] - 2.0).abs() < 0.1 && head.model.weights[1].abs() < 0.1,
             "{:?}",
@@ -138,7 +148,7 @@ mod tests {
         assert!((head.model.intercept - 1.0).abs() < 0.1, "{}", head.model.intercept);
         assert!((head.residual_sd - 0.5).abs() < 0.12, "{}", head.residual_sd);
         assert_eq!(head.out_of_fold.len(), 4000);
-        assert_eq!(fit_head(&design, &targets, 1), Ok(head));
+        assert_eq!(fit_head(&design, None, &targets, 1), Ok(head));
     }
 
     #[test]
@@ -147,12 +157,12 @@ mod tests {
         for target in targets.iter_mut().skip(1).step_by(2) {
             *target = Target { b: -50.0, variance: 1e6, ..*target };
         }
-        let head = fit_head(&design, &targets, 1).expect("fits");
+        let head = fit_head(&design, None, &targets, 1).expect("fits");
         assert!((head.model.intercept - 1.0).abs() < 0.2, "{}", head.model.intercept);
     }
 
     #[test]
     fn no_items_are_no_head() {
-        assert_eq!(fit_head(&Design::new(2), &[], 1), Err(LinearError::NoRows));
+        assert_eq!(fit_head(&Design::new(2), None, &[], 1), Err(LinearError::NoRows));
     }
 }

@@ -5,19 +5,21 @@
 //! one thread; a thousand rows of four hundred columns take well under a second.
 
 mod cholesky;
+mod clusters;
 mod design;
 mod head;
+mod kernel;
 mod logistic;
 mod moments;
-mod radial;
 mod ridge;
 mod validation;
 
 pub use cholesky::Cholesky;
+pub use clusters::ClusterMeans;
 pub use design::Design;
-pub use head::{HeadFit, Target, fit_head};
+pub use head::{COUNT_PENALTY, HeadFit, Target, fit_head};
+pub use kernel::{Kernel, KernelRidge};
 pub use logistic::{logistic, logistic_by_validation, sigmoid};
-pub use radial::Radial;
 pub use ridge::{ridge, ridge_by_validation};
 pub use validation::{Chosen, Validation, folds};
 

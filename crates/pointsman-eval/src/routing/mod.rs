@@ -22,5 +22,5 @@ pub use head::{Head, Reading, split};
 pub use lineup::{Lineup, Prompts, worth};
 pub use measure::{Measure, arena_score};
 pub use report::{RoutingProvenance, RoutingReport};
-pub use study::{LENGTH, ModelReport, POINTS, Role, Router, RouterReport, STATIC_MIX, StudyReport};
+pub use study::{LENGTH, ModelReport, POINTS, QUESTION, Role, Router, RouterReport, STATIC_MIX, StudyReport};
 pub use sweep::{Curve, Point, Sweep};

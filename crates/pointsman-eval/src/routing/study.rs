@@ -89,6 +89,9 @@ const BAND_POINTS: usize = 21;
 /// Name of the router by length, which others are compared with.
 pub const LENGTH: &str = "length";
 
+/// Name of the router by the words of the question, answers to choose from left out.
+pub const QUESTION: &str = "question words";
+
 /// Name of the router that does not look at the prompt.
 pub const STATIC_MIX: &str = "static mix";
 

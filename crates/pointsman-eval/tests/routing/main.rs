@@ -145,6 +145,7 @@ fn difficulty_by_source() {
         .map(|(item, guess)| Rated {
             source: &item.source,
             own_task: item.task.as_deref(),
+            question: 1.0,
             length: item.prompt.subject().len() as f64,
             predicted: Ability(*guess as f32 / 3.0 - 3.0),
             truth: 1.0 - item.mean_score(),

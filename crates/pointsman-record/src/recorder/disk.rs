@@ -1,7 +1,7 @@
 //! The thread that waits for the disk, so that the one that writes need not: a slow disk delays no commit.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,7 +34,7 @@ impl DiskThread {
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         let thread =
-            std::thread::Builder::new().name("record-disk".to_owned()).spawn(move || shared.run(path))?;
+            std::thread::Builder::new().name("record-disk".to_owned()).spawn(move || shared.run(&path))?;
         Ok(Self { state, thread: Some(thread) })
     }
 
@@ -69,12 +69,12 @@ impl Drop for DiskThread {
 }
 
 impl State {
-    fn run(&self, path: PathBuf) {
+    fn run(&self, path: &Path) {
         let mut disk = None;
         while !self.end.load(Ordering::Acquire) {
             if self.committed.swap(false, Ordering::Acquire) {
                 let bytes = self.bytes.swap(0, Ordering::Relaxed);
-                if let Err(error) = sync(&mut disk, &path, bytes) {
+                if let Err(error) = sync(&mut disk, path, bytes) {
                     *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             } else {
@@ -84,7 +84,7 @@ impl State {
     }
 }
 
-fn sync(disk: &mut Option<Disk>, path: &std::path::Path, bytes: usize) -> Result<(), StoreError> {
+fn sync(disk: &mut Option<Disk>, path: &Path, bytes: usize) -> Result<(), StoreError> {
     let disk = match disk {
         Some(disk) => disk,
         none => none.insert(Disk::open(path)?),

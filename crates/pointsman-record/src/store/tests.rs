@@ -251,7 +251,8 @@ fn the_log_is_copied_into_the_file_once_there_is_enough_of_it() {
     let alone = || {
         let copy = folder.path("copy.db");
         std::fs::copy(&path, &copy).expect("copied");
-        Connection::open(&copy).and_then(|copy| copy.query_row("SELECT count(*) FROM records", [], |row| row.get(0)))
+        Connection::open(&copy)
+            .and_then(|copy| copy.query_row("SELECT count(*) FROM records", [], |row| row.get(0)))
     };
     disk.sync(1).expect("brought to the disk");
     assert!(!matches!(alone(), Ok(1_i64)), "one record is not enough");

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use pointsman_classifier::features::{FEATURES, features};
 use pointsman_classifier::{
-    AbilityCalibration, Card, Encoder, Engine, FileHashes, TokenIds, Tokenizer, weights,
+    AbilityCalibration, Card, CountWeights, Encoder, Engine, FileHashes, Tokenizer, weights,
 };
-use pointsman_domain::Difficulty;
-use pointsman_eval::linear::{HeadFit, Target, fit_head};
+use pointsman_domain::{Difficulty, Prompt};
+use pointsman_eval::linear::{COUNT_PENALTY, Design, HeadFit, Linear, Target, fit_head};
 use toml::{Table, Value};
 
 use super::{DifficultyItems, embed, with_head};
@@ -18,7 +19,7 @@ use crate::error::TrainError;
 use crate::fit::tokenize;
 use crate::folder;
 use crate::progress::Progress;
-use crate::recipe::{DifficultyRecipe, PriorRecipe};
+use crate::recipe::DifficultyRecipe;
 use crate::side::Side;
 
 /// What a head is fitted on.
@@ -26,11 +27,17 @@ pub(crate) struct Refit<'a> {
     pub(crate) encoder: &'a Encoder,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) device: &'a Device,
-    /// The pooled layers that the head reads.
-    pub(crate) layers: &'a [usize],
+    pub(crate) recipe: &'a DifficultyRecipe,
     pub(crate) seed: u64,
-    /// What is taken for the difficulty of rows without outcomes.
-    pub(crate) prior: Option<PriorRecipe>,
+}
+
+/// A head and how good it is.
+pub(crate) struct Refitted {
+    /// What it makes of the pooled layers, with the intercept.
+    pub(crate) encoded: Linear,
+    /// What it makes of counted figures.
+    counted: CountWeights,
+    fit: HeadFit,
 }
 
 /// Variance of a prior's difficulty: half a unit of ability either way.
@@ -41,14 +48,16 @@ impl Refit<'_> {
     pub(crate) fn run(
         &self,
         items: &DifficultyItems,
-        unmeasured: &[TokenIds],
+        unmeasured: &Side<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<HeadFit, TrainError> {
+    ) -> Result<Refitted, TrainError> {
         let mut tokens = tokenize(self.tokenizer, &items.prompts)?;
+        let mut prompts: Vec<&Prompt> = items.prompts.iter().collect();
         let mut targets = items.targets.clone();
-        if let Some(prior) = self.prior {
-            let every = unmeasured.len().div_ceil(prior.rows.max(1)).max(1);
-            tokens.extend(unmeasured.iter().step_by(every).cloned());
+        if let Some(prior) = self.recipe.prior {
+            let every = unmeasured.tokens.len().div_ceil(prior.rows.max(1)).max(1);
+            tokens.extend(unmeasured.tokens.iter().step_by(every).cloned());
+            prompts.extend(unmeasured.rows.iter().step_by(every).map(|example| &example.prompt));
             let count = tokens.len() - targets.len();
             let target = Target {
                 b: f64::from(Difficulty::new(prior.difficulty).ability().0),
@@ -58,17 +67,36 @@ impl Refit<'_> {
             };
             targets.resize(tokens.len(), target);
         }
-        let design = embed(self.encoder, &tokens, self.layers, self.device, progress)?;
-        let mut head =
-            fit_head(&design, &targets, self.seed).map_err(|error| TrainError::Model(Box::new(error)))?;
-        head.residual_sd = head.residual_sd_of(&items.targets);
-        Ok(head)
+        let pooled = embed(self.encoder, &tokens, &self.recipe.layers, self.device, progress)?;
+        let counted = |prompt: &Prompt| {
+            if self.recipe.counts { features(prompt.subject()).to_vec() } else { Vec::new() }
+        };
+        let counts: Vec<Vec<f32>> = prompts.into_iter().map(counted).collect();
+        let (width, more) = (pooled.columns(), counts.first().map_or(0, Vec::len));
+        let mut design = Design::new(width + more);
+        for (row, counts) in counts.iter().enumerate() {
+            design
+                .push(pooled.row(row).iter().copied().chain(counts.iter().map(|figure| f64::from(*figure))));
+        }
+        let penalties = [vec![1.0; width], vec![COUNT_PENALTY; more]].concat();
+        let mut fit = fit_head(&design, Some(&penalties), &targets, self.seed)
+            .map_err(|error| TrainError::Model(Box::new(error)))?;
+        fit.residual_sd = fit.residual_sd_of(&items.targets);
+        let (weights, of_counts) = fit.model.weights.split_at(width);
+        let counted = <[f64; FEATURES]>::try_from(of_counts).map(CountWeights::new).unwrap_or_default();
+        Ok(Refitted {
+            encoded: Linear { intercept: fit.model.intercept, weights: weights.to_vec() },
+            counted,
+            fit,
+        })
     }
 
     /// Writes onto the card how the head is read and how good it was found on items that it was not fitted to.
     #[expect(clippy::cast_possible_wrap, reason = "item counts are far below 2^63")]
-    pub(crate) fn note(&self, items: &DifficultyItems, head: &HeadFit, card: &mut Card) {
-        card.difficulty_layers = self.layers.to_vec();
+    pub(crate) fn note(&self, items: &DifficultyItems, head: &Refitted, card: &mut Card) {
+        card.difficulty_layers.clone_from(&self.recipe.layers);
+        card.difficulty_counts = head.counted.clone();
+        let head = &head.fit;
         card.calibration.ability =
             AbilityCalibration { scale: 1.0, shift: 0.0, residual_sd: head.residual_sd };
         let spearman = items.correlations(&head.out_of_fold).into_iter();
@@ -127,17 +155,16 @@ pub fn refit(with: &Refitting<'_>, progress: &mut dyn Progress) -> Result<Card, 
         encoder: &Encoder::with_engine(&card.encoder, with.engine, &vb)?,
         tokenizer: &tokenizer,
         device: with.device,
-        layers: &with.recipe.layers,
+        recipe: with.recipe,
         seed: with.seed,
-        prior: with.recipe.prior,
     };
-    let unmeasured = Side::read(with.corpus, Split::Train, &tokenizer)?.tokens;
+    let unmeasured = Side::read(with.corpus, Split::Train, &tokenizer)?;
     let head = refit.run(with.items, &unmeasured, progress)?;
     refit.note(with.items, &head, &mut card);
     let recipe =
         Table::try_from(with.recipe).map_err(|error| TrainError::Data { message: error.to_string() })?;
     card.recipe.insert("difficulty".to_owned(), Value::Table(recipe));
-    let bytes = with_head(with.weights, &head.model)?;
+    let bytes = with_head(with.weights, &head.encoded)?;
     card.files = FileHashes::of(&bytes, with.tokenizer);
     // Gates speak of the head that was.
     card.gates.clear();

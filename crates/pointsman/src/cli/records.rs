@@ -79,6 +79,9 @@ pub(crate) struct AuditArgs {
     /// Providers in which whoever runs the router has an interest, separated by commas [default: those of the configuration]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) first_party: Vec<String>,
+    /// Who stands by the report, as it is to be named in its last lines
+    #[arg(long, value_name = "NAME")]
+    pub(crate) signed_by: Option<String>,
     /// Form of the report
     #[arg(long, value_enum, default_value_t = AuditFormat::Markdown)]
     pub(crate) format: AuditFormat,

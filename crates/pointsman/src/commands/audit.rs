@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pointsman_domain::ProviderName;
-use pointsman_eval::audit::{Audit, Report};
+use pointsman_eval::audit::{Audit, Report, SignOff};
 use pointsman_eval::report::{audit_markdown, audit_page};
+use serde::Serialize;
 
 use super::Outcome;
 use super::record_file::RecordFile;
@@ -26,18 +27,25 @@ pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
         file.path().display()
     );
     let report = audit.finish();
+    let sign_off = report.sign_off(args.signed_by.as_deref())?;
     let text = match args.format {
-        _ if global.json => json(&report)?,
-        AuditFormat::Json => json(&report)?,
-        AuditFormat::Markdown => audit_markdown(&report),
-        AuditFormat::Html => audit_page(&report),
+        _ if global.json => json(&report, &sign_off)?,
+        AuditFormat::Json => json(&report, &sign_off)?,
+        AuditFormat::Markdown => audit_markdown(&report, &sign_off),
+        AuditFormat::Html => audit_page(&report, &sign_off),
     };
     write(&text, &args.out)?;
     Ok(if report.is_neutral() { Outcome::Done } else { Outcome::No })
 }
 
-fn json(report: &Report) -> Result<String> {
-    Ok(serde_json::to_string_pretty(report)? + "\n")
+fn json(report: &Report, sign_off: &SignOff) -> Result<String> {
+    #[derive(Serialize)]
+    struct Signed<'a> {
+        #[serde(flatten)]
+        report: &'a Report,
+        sign_off: &'a SignOff,
+    }
+    Ok(serde_json::to_string_pretty(&Signed { report, sign_off })? + "\n")
 }
 
 /// The providers that the command line names, else the configuration.

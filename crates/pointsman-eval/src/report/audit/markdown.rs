@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::outline::outline;
-use crate::audit::Report;
+use crate::audit::{Report, SignOff};
 
 /// The report as Markdown.
 #[must_use]
-pub fn audit_markdown(report: &Report) -> String {
+pub fn audit_markdown(report: &Report, sign_off: &SignOff) -> String {
     let mut text = "# Neutrality audit\n".to_owned();
-    for part in outline(report) {
+    for part in outline(report, sign_off) {
         let _ = write!(text, "\n## {}\n", part.title);
         for sentence in &part.text {
             let _ = write!(text, "\n{sentence}\n");

@@ -2,7 +2,7 @@
 
 use pointsman_record::utc;
 
-use crate::audit::{Dominated, Replayed, Report, Share};
+use crate::audit::{Dominated, Replayed, Report, Share, SignOff};
 
 /// A part of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Part {
 }
 
 /// The report's parts.
-pub(super) fn outline(report: &Report) -> Vec<Part> {
+pub(super) fn outline(report: &Report, sign_off: &SignOff) -> Vec<Part> {
     let shares = &report.shares;
     let all = [("all".to_owned(), shares.all.clone())];
     vec![
@@ -34,7 +34,24 @@ pub(super) fn outline(report: &Report) -> Vec<Part> {
         names(report),
         dominated(report),
         Part::of("Check it yourself", check(report)),
+        signature(sign_off),
     ]
+}
+
+fn signature(sign_off: &SignOff) -> Part {
+    let SignOff { verdict, findings_sha256, pointsman, signed_by } = sign_off;
+    let signed_by = signed_by.as_deref().unwrap_or("nobody");
+    let rows = [
+        ("verdict", verdict.as_str()),
+        ("SHA-256 of the findings", findings_sha256.as_str()),
+        ("computed by pointsman", pointsman),
+        ("signed off by", signed_by),
+    ];
+    Part {
+        heads: vec!["what", "value"],
+        rows: rows.map(|(what, value)| vec![what.to_owned(), value.to_owned()]).into(),
+        ..Part::of("Sign-off", Vec::new())
+    }
 }
 
 fn verdict(report: &Report) -> Part {

@@ -1,15 +1,15 @@
 //! An audit as one page that needs nothing else.
 
 use super::outline::{Part, outline};
-use crate::audit::Report;
+use crate::audit::{Report, SignOff};
 use crate::report::html::parts::{Html, page, section};
 
 /// The report as HTML.
 #[must_use]
-pub fn audit_page(report: &Report) -> String {
+pub fn audit_page(report: &Report, sign_off: &SignOff) -> String {
     let about = format!("{} records", report.records);
     page("Neutrality audit", "Is anybody favoured?", &about, |html| {
-        for part in outline(report) {
+        for part in outline(report, sign_off) {
             section(html, part.title, "", |html| content(html, &part));
         }
     })

@@ -125,6 +125,7 @@ fn write_model(folder: &Path, files: &ModelFiles, card: &Card, added: &Linear, s
     let head = changed_head(&files.weights, card.calibration.ability, added)?;
     let weights = with_head(&files.weights, &head)?;
     let mut card = card.clone();
+    card.difficulty_counts = card.difficulty_counts.scaled(card.calibration.ability.scale);
     card.calibration.ability = AbilityCalibration { scale: 1.0, shift: 0.0, residual_sd: sd };
     card.version = format!("{}+calibrated", card.version);
     card.files = FileHashes::of(&weights, &files.tokenizer);

@@ -8,7 +8,7 @@ use pointsman_classifier::features::FEATURES;
 use pointsman_classifier::{Classifier, Embedded, features};
 use pointsman_domain::{Ability, Difficulty};
 use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Fitted, Rated, held_out};
-use pointsman_eval::linear::Design;
+use pointsman_eval::linear::{COUNT_PENALTY, Design};
 use pointsman_eval::outcomes::Item;
 use pointsman_eval::report;
 use pointsman_policy::Abilities;
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
             source: item.source_family(),
             own_task: item.task.as_deref(),
             length: item.prompt.subject().chars().count() as f64,
+            question: prompts::question_words(item.prompt.subject()),
             predicted: embedded.labels.ability,
             truth: *truth,
         })
@@ -106,13 +107,17 @@ fn heads(
 ) -> Result<Vec<Fitted>> {
     let all = embedded.first().map_or(0, |first| first.embedding.len());
     let width = if items.len() < FEW * all { hidden } else { all };
-    let (mut encoded, mut counted) = (Design::new(width), Design::new(FEATURES));
+    let (mut encoded, mut counted) = (Design::new(width + FEATURES), Design::new(FEATURES));
     for (item, embedded) in items.iter().zip(embedded) {
-        encoded.push(embedded.embedding[all - width..].iter().map(|value| f64::from(*value)));
-        counted.push(features(item.prompt.subject()).iter().map(|value| f64::from(*value)));
+        let figures = features(item.prompt.subject()).map(f64::from);
+        encoded.push(embedded.embedding[all - width..].iter().map(|value| f64::from(*value)).chain(figures));
+        counted.push(figures);
     }
-    let mut fitted = held_out(["head, items left out", SOURCE_LEFT_OUT], &encoded, rated, seed)?;
-    fitted.extend(held_out(["counts, items left out", "counts, source left out"], &counted, rated, seed)?);
+    let penalties = [vec![1.0; width], vec![COUNT_PENALTY; FEATURES]].concat();
+    let both = (&encoded, Some(&penalties[..]));
+    let mut fitted = held_out(["head, items left out", SOURCE_LEFT_OUT], both, rated, seed)?;
+    let counted = (&counted, None);
+    fitted.extend(held_out(["counts, items left out", "counts, source left out"], counted, rated, seed)?);
     Ok(fitted)
 }
 

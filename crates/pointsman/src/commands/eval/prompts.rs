@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pointsman_classifier::features::QUESTION_WORDS;
 use pointsman_classifier::{Classifier, Embedded, features};
 use pointsman_domain::{Prompt, nearest};
 use pointsman_eval::outcomes::{Item, Outcomes};
@@ -108,6 +109,11 @@ pub(super) fn reading(classifier: &Classifier, item: &Item, embedded: &Embedded,
         features: features(item.prompt.subject()).to_vec(),
         opinions: chances.chain([score]).collect(),
     }
+}
+
+/// Words of what a text asks, answers to choose from left out, on a logarithmic scale.
+pub(super) fn question_words(text: &str) -> f64 {
+    f64::from(features(text)[QUESTION_WORDS])
 }
 
 /// What `--calibration` names: abilities of models, a classifier with a head of its own, or both.

@@ -5,8 +5,8 @@ use pointsman_classifier::{Classifier, Embedded};
 use pointsman_eval::outcomes::{Item, Outcomes};
 use pointsman_eval::report;
 use pointsman_eval::routing::{
-    Answers, Head, Lineup, Prompts, Reading, Role, Router, RoutingProvenance, RoutingReport, StudyReport,
-    split, worth,
+    Answers, Head, Lineup, Prompts, QUESTION, Reading, Role, Router, RoutingProvenance, RoutingReport,
+    StudyReport, split, worth,
 };
 use pointsman_policy::{Abilities, ModelAbility};
 
@@ -185,6 +185,10 @@ impl Field<'_> {
         );
         let lengths: Vec<f64> =
             routed.iter().map(|at| self.items[*at].prompt.subject().chars().count() as f64).collect();
+        let questions: Vec<f64> =
+            routed.iter().map(|at| prompts::question_words(self.items[*at].prompt.subject())).collect();
+        let note = "the words of the question, answers to choose from left out";
+        routers.push(lineup.by_score(QUESTION, note, Role::Control, &questions));
         let learnt = (!learnt.is_empty()).then_some(set_apart);
         routers.extend(lineup.controls(&lengths, learnt, seed));
         Ok((routers, scores))
