@@ -47,17 +47,20 @@ def ids(batch, length):
 
 
 def weights(folder):
-    """Tensors of the model in f32: int8 matrices come with a scale for each group of a row's columns."""
+    """Tensors of the model in f32: int8 matrices come with a scale for each group of a row's columns, and
+    with what their columns were multiplied by before they were rounded."""
     stored = load_file(folder / "model.safetensors")
     tensors = {}
     for name, values in stored.items():
-        if name.endswith(".scale") and name.removesuffix(".scale") in stored:
+        if any(name.endswith(part) and name.removesuffix(part) in stored for part in (".scale", ".divisor")):
             continue
         values = values.astype(np.float32)
         if stored[name].dtype == np.int8:
             rows, columns = values.shape
             scales = stored[f"{name}.scale"].reshape(rows, -1)
             values = (values.reshape(rows, scales.shape[1], -1) * scales[:, :, None]).reshape(rows, columns)
+            if f"{name}.divisor" in stored:
+                values /= stored[f"{name}.divisor"]
         tensors[name] = torch.from_numpy(values)
     return tensors
 

@@ -37,6 +37,8 @@ pub struct Contender {
     pub load_s: f64,
     /// The most memory that the process had in use, in bytes, where the system tells it. Memory of GPUs is not in it.
     pub peak_memory: Option<u64>,
+    /// Bytes that it held on GPUs at the end, where the driver tells it. What it took and gave back is mostly still held.
+    pub gpu_memory: Option<u64>,
     /// Cosine of its output with the first contender's for the same prompt: a fast wrong answer shows.
     pub cosine: Option<f64>,
     /// One for each batch and length.
@@ -69,6 +71,26 @@ pub struct SpeedFigure {
     /// Energy of the processor for a thousand prompts, in joules, where the system tells it. It is that of the whole package, so
     /// other work counts too.
     pub joules_per_1000: Option<f64>,
+    /// The same of all GPUs of the machine.
+    pub gpu_joules_per_1000: Option<f64>,
+}
+
+/// Energy, as far as the system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Joules {
+    /// Of all packages of processors.
+    pub processor: Option<f64>,
+    /// Of all GPUs.
+    pub gpus: Option<f64>,
+}
+
+impl Joules {
+    /// Both together. Of what one does not know, nothing is known: a sum with gaps would flatter.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        Self { processor: sum(self.processor, other.processor), gpus: sum(self.gpus, other.gpus) }
+    }
 }
 
 impl SpeedFigure {
@@ -76,7 +98,7 @@ impl SpeedFigure {
     ///
     /// None for no runs.
     #[must_use]
-    pub fn new(shape: (usize, usize), wall: &[f64], cpu: &[f64], joules: Option<f64>) -> Option<Self> {
+    pub fn new(shape: (usize, usize), wall: &[f64], cpu: &[f64], joules: Joules) -> Option<Self> {
         let (batch, length) = shape;
         let (wall, cpu) = (sorted(wall), sorted(cpu));
         let p50_s = percentile(&wall, 0.5)?;
@@ -91,7 +113,8 @@ impl SpeedFigure {
             cpu_s: percentile(&cpu, 0.5).unwrap_or(f64::NAN),
             prompts_per_s: batch as f64 / p50_s,
             tokens_per_s: (batch * length) as f64 / p50_s,
-            joules_per_1000: joules.map(|joules| 1000.0 * joules / prompts),
+            joules_per_1000: joules.processor.map(|joules| 1000.0 * joules / prompts),
+            gpu_joules_per_1000: joules.gpus.map(|joules| 1000.0 * joules / prompts),
         })
     }
 
@@ -181,18 +204,20 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let wall: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        let figure = SpeedFigure::new((2, 8), &wall, &[1.0, 3.0], Some(40.0)).expect("runs");
+        let turn = Joules { processor: Some(15.0), gpus: None };
+        let joules = turn.and(Joules { processor: Some(25.0), gpus: Some(1.0) });
+        let figure = SpeedFigure::new((2, 8), &wall, &[1.0, 3.0], joules).expect("runs");
         assert_eq!((figure.p50_s, figure.p90_s, figure.p99_s, figure.cpu_s), (50.0, 90.0, 99.0, 1.0));
         assert_eq!((figure.prompts_per_s, figure.tokens_per_s), (0.04, 0.32));
-        assert_eq!(figure.joules_per_1000, Some(200.0));
-        assert!(SpeedFigure::new((1, 1), &[], &[], None).is_none());
+        assert_eq!((figure.joules_per_1000, figure.gpu_joules_per_1000), (Some(200.0), None));
+        assert!(SpeedFigure::new((1, 1), &[], &[], Joules::default()).is_none());
     }
 
     #[test]
     fn a_power_law_is_found_again() {
         let figure = |length: usize| {
             let seconds = 4.0 * 2e-5 * (length as f64).powf(1.3);
-            SpeedFigure::new((4, length), &[seconds], &[], None).expect("a run")
+            SpeedFigure::new((4, length), &[seconds], &[], Joules::default()).expect("a run")
         };
         let figures: Vec<SpeedFigure> = [16, 64, 256, 512].into_iter().map(figure).collect();
         let fit = CostFit::new(&figures, 4).expect("four lengths");

@@ -1,13 +1,19 @@
 //! A report on devices as text and page.
 
-use pointsman_eval::devices::{Contender, CostFit, DevicesReport, Machine, SpeedFigure};
+use pointsman_eval::devices::{Contender, CostFit, DevicesReport, Joules, Machine, SpeedFigure};
 use pointsman_eval::report::{devices_page, write_devices};
 
 fn contender(name: &str, factor: f64, joules: Option<f64>) -> Contender {
     let figure = |batch: usize, length: usize| {
         let seconds = factor * 1e-4 * batch as f64 * length as f64 / 16.0;
         let wall: Vec<f64> = (0..10).map(|at| seconds * (1.0 + 0.01 * f64::from(at))).collect();
-        SpeedFigure::new((batch, length), &wall, &wall, joules).expect("runs")
+        SpeedFigure::new(
+            (batch, length),
+            &wall,
+            &wall,
+            Joules { processor: joules, gpus: joules.map(|joules| 2.0 * joules) },
+        )
+        .expect("runs")
     };
     let figures: Vec<SpeedFigure> =
         [1, 32].into_iter().flat_map(|batch| [16, 64, 256].map(|length| figure(batch, length))).collect();
@@ -17,6 +23,7 @@ fn contender(name: &str, factor: f64, joules: Option<f64>) -> Contender {
         command: format!("run {name} <quickly>"),
         load_s: 0.25,
         peak_memory: joules.map(|_| 200 << 20),
+        gpu_memory: joules.map(|_| 300 << 20),
         cosine: Some(0.999_95),
         figures,
         fits,
@@ -41,10 +48,12 @@ fn figures_are_beside_the_first_contender() {
         line.unwrap_or_else(|| panic!("{name} in {text}"))
             .split_whitespace()
             .rev()
-            .take(2)
+            .take(3)
             .collect::<Vec<_>>()
     };
-    assert_eq!((figure("cpu int8")[1], figure("torch")), ("1.00", vec!["–", "2.50"]), "{text}");
+    // Ten runs of 32 prompts took 0.5 J of the processor and 1 J of GPUs.
+    assert_eq!(figure("cpu int8"), ["3.12", "1.56", "1.00"], "{text}");
+    assert_eq!(figure("torch"), ["–", "–", "2.50"], "{text}");
     let law = text.lines().last().expect("a line").split_whitespace().rev().take(2).collect::<Vec<_>>();
     assert_eq!(law, ["1.000", "1.00"], "{text}");
 }

@@ -54,11 +54,11 @@ fn curves(html: &mut Html, report: &DevicesReport) {
 }
 
 fn contenders(html: &mut Html, report: &DevicesReport) {
-    let note = "Cosine of the output with the first one's, for the same prompt and weights. Memory is that of the process; that of a \
-                GPU is not in it.";
+    let note = "Cosine of the output with the first one's, for the same prompt and weights. Memory is the most of the process; on \
+                GPUs what it held at the end.";
     section(html, "Who was measured", note, |html| {
         html.raw("<div class=\"scroll\">\n<table class=\"list\">\n<thead><tr><th>contender<th class=\"num\">load s");
-        html.raw("<th class=\"num\">memory MiB<th class=\"num\">cosine</tr></thead>\n<tbody>\n");
+        html.raw("<th class=\"num\">memory MiB<th class=\"num\">on GPUs<th class=\"num\">cosine</tr></thead>\n<tbody>\n");
         for contender in &report.contenders {
             html.raw("<tr><td>")
                 .text(&contender.name)
@@ -66,7 +66,9 @@ fn contenders(html: &mut Html, report: &DevicesReport) {
                 .text(&contender.command)
                 .raw("</code></p>");
             html.cell(&format!("{:.2}", contender.load_s));
-            html.cell(&contender.peak_memory.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string()));
+            for bytes in [contender.peak_memory, contender.gpu_memory] {
+                html.cell(&bytes.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string()));
+            }
             html.cell(&contender.cosine.map_or("–".to_owned(), |cosine| format!("{cosine:.5}")));
             html.raw("</tr>\n");
         }
@@ -76,7 +78,7 @@ fn contenders(html: &mut Html, report: &DevicesReport) {
 
 fn figures(html: &mut Html, report: &DevicesReport) {
     let note = "From token ids to the encoder's output. Times are relative to the first contender at the same batch and length: below 1 is \
-                faster. Joules are those of the processor for a thousand prompts.";
+                faster. Joules are those of the processor, and of all GPUs, for a thousand prompts.";
     section(html, "Every figure", note, |html| {
         html.raw("<div class=\"scroll\">\n<table class=\"list\">\n<thead><tr><th>contender");
         for column in [
@@ -89,6 +91,7 @@ fn figures(html: &mut Html, report: &DevicesReport) {
             "tokens/s",
             "times",
             "joules",
+            "of GPUs",
             "runs",
         ] {
             html.raw("<th class=\"num\">").text(column);
@@ -116,6 +119,7 @@ fn row(html: &mut Html, report: &DevicesReport, contender: &Contender, (batch, l
     html.cell(&format!("{:.0}", figure.tokens_per_s));
     html.cell(&or_dash(text::times(report, figure)));
     html.cell(&or_dash(figure.joules_per_1000));
+    html.cell(&or_dash(figure.gpu_joules_per_1000));
     html.cell(&figure.runs.to_string());
     html.raw("</tr>\n");
 }

@@ -14,15 +14,20 @@ impl fmt::Display for DevicesReport {
         )?;
         let width =
             self.contenders.iter().map(|contender| contender.name.chars().count()).max().unwrap_or(0).max(9);
-        writeln!(f, "\n{:<width$} {:>8} {:>10} {:>9}", "contender", "load s", "memory MiB", "cosine")?;
-        for Contender { name, load_s, peak_memory, cosine, .. } in &self.contenders {
-            let memory = peak_memory.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string());
+        writeln!(
+            f,
+            "\n{:<width$} {:>8} {:>10} {:>8} {:>9}",
+            "contender", "load s", "memory MiB", "on GPUs", "cosine"
+        )?;
+        for Contender { name, load_s, peak_memory, gpu_memory, cosine, .. } in &self.contenders {
+            let [memory, on_gpus] = [peak_memory, gpu_memory]
+                .map(|bytes| bytes.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string()));
             let cosine = cosine.map_or("–".to_owned(), |cosine| format!("{cosine:.5}"));
-            writeln!(f, "{name:<width$} {load_s:>8.2} {memory:>10} {cosine:>9}")?;
+            writeln!(f, "{name:<width$} {load_s:>8.2} {memory:>10} {on_gpus:>8} {cosine:>9}")?;
         }
         writeln!(
             f,
-            "\n{:<width$} {:>5} {:>6} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>8}",
+            "\n{:<width$} {:>5} {:>6} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>8} {:>8}",
             "contender",
             "batch",
             "tokens",
@@ -32,7 +37,8 @@ impl fmt::Display for DevicesReport {
             "prompts/s",
             "tokens/s",
             "times",
-            "J/1000"
+            "J/1000",
+            "of GPUs"
         )?;
         for shape in shapes(self) {
             for contender in &self.contenders {
@@ -57,13 +63,23 @@ impl fmt::Display for DevicesReport {
 
 fn line(report: &DevicesReport, figure: &SpeedFigure) -> String {
     let SpeedFigure {
-        batch, length, p50_s, p90_s, p99_s, prompts_per_s, tokens_per_s, joules_per_1000, ..
+        batch,
+        length,
+        p50_s,
+        p90_s,
+        p99_s,
+        prompts_per_s,
+        tokens_per_s,
+        joules_per_1000,
+        gpu_joules_per_1000,
+        ..
     } = figure;
     let times = times(report, figure).map_or("–".to_owned(), |times| format!("{times:.2}"));
-    let joules = joules_per_1000.map_or("–".to_owned(), |joules| format!("{joules:.2}"));
+    let [joules, of_gpus] = [joules_per_1000, gpu_joules_per_1000]
+        .map(|joules| joules.map_or("–".to_owned(), |joules| format!("{joules:.2}")));
     let [p50, p90, p99] = [p50_s, p90_s, p99_s].map(|seconds| 1e3 * seconds);
     format!(
-        "{batch:>5} {length:>6} {p50:>9.3} {p90:>9.3} {p99:>9.3} {prompts_per_s:>9.1} {tokens_per_s:>10.0} {times:>6} {joules:>8}"
+        "{batch:>5} {length:>6} {p50:>9.3} {p90:>9.3} {p99:>9.3} {prompts_per_s:>9.1} {tokens_per_s:>10.0} {times:>6} {joules:>8} {of_gpus:>8}"
     )
 }
 

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
+use pointsman_eval::devices::Joules;
 use serde::Deserialize;
 
 /// A process that answers `emb` and `run`, see [`mod@super::super::worker`].
@@ -23,7 +24,7 @@ pub(super) struct Times {
     pub(super) wall: Vec<f64>,
     pub(super) cpu: Vec<f64>,
     #[serde(skip)]
-    pub(super) joules: Option<f64>,
+    pub(super) joules: Option<Joules>,
 }
 
 impl Contender {
@@ -79,6 +80,11 @@ impl Contender {
     fn gone(&mut self) -> anyhow::Error {
         let ended = self.process.wait().map_or("ended".to_owned(), |status| format!("ended with {status}"));
         anyhow!("{}: `{}` {ended}; what it printed above says why", self.name, self.command)
+    }
+
+    /// The number that the system knows it by.
+    pub(super) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The most memory that the process had in use, in bytes.

@@ -5,7 +5,9 @@
 
 mod contender;
 mod energy;
+mod nvml;
 mod plan;
+mod rapl;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
@@ -14,6 +16,7 @@ use pointsman_eval::report::write_devices;
 
 use self::contender::{Contender, Times};
 use self::energy::Meter;
+use self::nvml::Gpus;
 use crate::cli::{DevicesArgs, Global};
 use crate::commands::Outcome;
 use crate::config::Config;
@@ -43,7 +46,7 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<Outcome> {
     let shapes: Vec<(usize, usize)> =
         args.batches.iter().flat_map(|batch| args.lengths.iter().map(|length| (*batch, *length))).collect();
     let bar = terminal::progress(Some((contenders.len() * shapes.len()) as u64), "figures");
-    let found = measure(&mut contenders, &shapes, args.seconds, &bar)?;
+    let found = measure(&mut contenders, &shapes, args.seconds, &Gpus::find(), &bar)?;
     bar.finish_and_clear();
     let report = DevicesReport {
         date: time::utc(time::now_us()).chars().take(10).collect(),
@@ -67,6 +70,7 @@ fn measure(
     contenders: &mut [Contender],
     shapes: &[(usize, usize)],
     seconds: f64,
+    gpus: &Gpus,
     bar: &ProgressBar,
 ) -> Result<Vec<devices::Contender>> {
     let mut cosines = Vec::new();
@@ -79,8 +83,13 @@ fn measure(
     }
     let mut figures: Vec<Vec<SpeedFigure>> = vec![Vec::new(); contenders.len()];
     for shape in shapes {
-        for (figures, times) in figures.iter_mut().zip(in_turn(contenders, *shape, seconds, bar)?) {
-            figures.extend(SpeedFigure::new(*shape, &times.wall, &times.cpu, times.joules));
+        for (figures, times) in figures.iter_mut().zip(in_turn(contenders, *shape, seconds, gpus, bar)?) {
+            figures.extend(SpeedFigure::new(
+                *shape,
+                &times.wall,
+                &times.cpu,
+                times.joules.unwrap_or_default(),
+            ));
         }
     }
     let found = contenders.iter().zip(figures).zip(cosines);
@@ -91,6 +100,7 @@ fn measure(
                 command: contender.command.clone(),
                 load_s: contender.load_s,
                 peak_memory: contender.peak_memory(),
+                gpu_memory: gpus.memory_of(contender.process_id()),
                 cosine,
                 figures,
                 fits: Vec::new(),
@@ -107,6 +117,7 @@ fn in_turn(
     contenders: &mut [Contender],
     shape: (usize, usize),
     seconds: f64,
+    gpus: &Gpus,
     bar: &ProgressBar,
 ) -> Result<Vec<Times>> {
     let mut runs = Vec::new();
@@ -121,14 +132,13 @@ fn in_turn(
     for round in 0..ROUNDS {
         for ((contender, runs), all) in contenders.iter_mut().zip(&runs).zip(&mut all) {
             bar.set_message(contender.name.clone());
-            let meter = Meter::start();
+            let meter = Meter::start(gpus);
             let times = contender.run(shape, *runs)?;
             let joules = meter.stop();
             all.wall.extend(times.wall);
             all.cpu.extend(times.cpu);
             // All turns or none: a sum with gaps would flatter.
-            all.joules =
-                joules.and_then(|joules| if round == 0 { Some(joules) } else { Some(all.joules? + joules) });
+            all.joules = Some(all.joules.map_or(joules, |so_far| so_far.and(joules)));
             if round == 0 {
                 bar.inc(1);
             }
