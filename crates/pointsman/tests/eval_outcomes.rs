@@ -143,7 +143,14 @@ fn heads_are_judged_on_what_they_have_not_seen() {
     let names: Vec<&str> = scorers.iter().filter_map(|scorer| scorer["name"].as_str()).collect();
     assert_eq!(
         names,
-        ["pointsman", "head, items left out", "counts, items left out", "length", "mean by own task"],
+        [
+            "pointsman",
+            "head, items left out",
+            "counts, items left out",
+            "length",
+            "question words",
+            "mean by own task"
+        ],
         "one source has no other to learn from"
     );
     assert!(scorers[1]["figures"]["spearman"]["value"].as_f64().is_some_and(|rho| rho > 0.3), "{report:#}");
