@@ -136,7 +136,7 @@ pub struct DifficultyRecipe {
     pub outcomes: Vec<String>,
     /// The pooled layers that the head reads, ascending, 0 for the embeddings; the last must be the encoder's last.
     pub layers: Vec<usize>,
-    /// Whether it reads figures counted in the text beside them, see [`pointsman_classifier::features`].
+    /// Whether it reads figures counted in the text beside them, see [`mod@pointsman_classifier::features`].
     #[serde(default)]
     pub counts: bool,
     /// What is taken for the difficulty of prompts that no outcomes are like.
