@@ -25,7 +25,7 @@ const EDGE: f64 = 0.02;
 const MODELS: f64 = 15.0;
 
 /// Penalty of a head that is to say something of other sources. The one that does best within the sources it is fitted to
-/// fits what is their own; of 0.03 to 10 the strongest does best on sources left out.
+/// fits what is their own. On 6,080 prompts 2 did better than 0.06 on four of five sources left out; nothing above 10 was tried.
 const TRANSFER_PENALTY: f64 = 10.0;
 
 /// Factor of the penalty for a source's level: just enough that levels and intercept are told apart.

@@ -47,8 +47,10 @@ impl ClusterMeans {
         Problem { design, weights: None, penalties: Some(factors) }.check(targets)?;
         let scale = Scale::of(design, |_| 1.0);
         let mut model = Self { scale, factors: factors.to_vec(), grains: Vec::new(), overall: Vec::new() };
-        let rows =
-            Design::from_rows(design.columns(), (0..design.rows()).map(|row| model.place(design.row(row))));
+        let rows = Design::from_rows(
+            design.columns(),
+            (0..design.rows()).map(|row| model.scale.place(design.row(row), factors)),
+        );
         model.overall = targets.iter().map(|target| mean(target)).collect();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         for groups in GROUPS.into_iter().filter(|groups| groups * ROWS_EACH <= rows.rows()) {
@@ -64,19 +66,12 @@ impl ClusterMeans {
         if self.grains.is_empty() {
             return self.overall.clone();
         }
-        let placed = self.place(row);
+        let placed = self.scale.place(row, &self.factors);
         let groups: Vec<&Vec<f64>> =
             self.grains.iter().map(|grain| &grain.means[grain.nearest(&placed)]).collect();
         let mean_of =
             |target: usize| groups.iter().map(|means| means[target]).sum::<f64>() / groups.len() as f64;
         (0..self.overall.len()).map(mean_of).collect()
-    }
-
-    fn place(&self, row: &[f64]) -> Vec<f64> {
-        let mut placed = vec![0.0; row.len()];
-        self.scale.apply(row, &mut placed);
-        placed.iter_mut().zip(&self.factors).for_each(|(value, factor)| *value *= factor);
-        placed
     }
 }
 

@@ -101,6 +101,14 @@ impl Scale {
         }
     }
 
+    /// `row` standardised and multiplied by `factors`.
+    pub(super) fn place(&self, row: &[f64], factors: &[f64]) -> Vec<f64> {
+        let mut placed = vec![0.0; row.len()];
+        self.apply(row, &mut placed);
+        placed.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+        placed
+    }
+
     /// Turns weights for standardised columns into weights for the columns as they are.
     pub(super) fn undo(&self, intercept: f64, weights: &[f64]) -> super::Linear {
         let scaled = weights.iter().zip(&self.deviation);

@@ -55,7 +55,7 @@ impl KernelRidge {
         let scale = Scale::of(design, |_| 1.0);
         let rows = Design::from_rows(
             design.columns(),
-            (0..design.rows()).map(|row| place(&scale, factors, design.row(row))),
+            (0..design.rows()).map(|row| scale.place(design.row(row), factors)),
         );
         let lengths = (0..rows.rows()).map(|row| dot(rows.row(row), rows.row(row))).collect();
         let mut model = Self {
@@ -83,7 +83,7 @@ impl KernelRidge {
     /// The value of each target for a row.
     #[must_use]
     pub fn predict(&self, row: &[f64]) -> Vec<f64> {
-        let placed = place(&self.scale, &self.factors, row);
+        let placed = self.scale.place(row, &self.factors);
         let distances = self.distances(&placed, self.rows.rows());
         let near: Vec<f64> = distances.into_iter().map(|distance| self.nearness(distance)).collect();
         self.targets.iter().map(|(mean, weights, _)| mean + dot(weights, &near)).collect()
@@ -108,13 +108,6 @@ impl KernelRidge {
             Kernel::Laplace => (-distance.sqrt()).exp(),
         }
     }
-}
-
-fn place(scale: &Scale, factors: &[f64], row: &[f64]) -> Vec<f64> {
-    let mut placed = vec![0.0; row.len()];
-    scale.apply(row, &mut placed);
-    placed.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
-    placed
 }
 
 /// Of numbers above 0; 1 if there are none.

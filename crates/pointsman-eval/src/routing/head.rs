@@ -13,14 +13,12 @@ pub struct Reading {
     pub embedding: Vec<f32>,
     /// What can be counted in its text.
     pub features: Vec<f32>,
-    /// What the classifier's own heads say: chances of the tasks, and the zero-shot score.
-    pub opinions: Vec<f32>,
 }
 
 /// How much all columns of a kind count beside the embedding in a distance over everything, and in the groups.
-const EVERYTHING: Factors = Factors { embedding: 1.0, features: 1.0, opinions: 0.0 };
-const GROUPED: Factors = Factors { embedding: 1.0, features: 0.25, opinions: 0.0 };
-const FIGURES: Factors = Factors { embedding: 0.0, features: 1.0, opinions: 0.0 };
+const EVERYTHING: Factors = Factors { embedding: 1.0, features: 1.0 };
+const GROUPED: Factors = Factors { embedding: 1.0, features: 0.25 };
+const FIGURES: Factors = Factors { embedding: 0.0, features: 1.0 };
 
 /// Readings that nearness is taken to; the time grows with the cube of their number.
 const MOST: usize = 2000;
@@ -39,17 +37,12 @@ pub struct Head {
 struct Factors {
     embedding: f64,
     features: f64,
-    opinions: f64,
 }
 
 impl Factors {
     /// One factor for each column of [`plain`].
     fn columns(&self, reading: &Reading) -> Vec<f64> {
-        let kinds = [
-            (self.embedding, reading.embedding.len()),
-            (self.features, reading.features.len()),
-            (self.opinions, reading.opinions.len()),
-        ];
+        let kinds = [(self.embedding, reading.embedding.len()), (self.features, reading.features.len())];
         kinds
             .into_iter()
             .flat_map(|(share, columns)| vec![(share / columns.max(1) as f64).sqrt(); columns])
@@ -91,10 +84,10 @@ impl Head {
     }
 }
 
-/// Embedding, features and opinions side by side.
+/// Embedding and features side by side.
 fn plain(readings: &[&Reading]) -> Design {
     let parts = |reading: &&Reading| -> Vec<f64> {
-        let all = reading.embedding.iter().chain(&reading.features).chain(&reading.opinions);
+        let all = reading.embedding.iter().chain(&reading.features);
         all.map(|value| f64::from(*value)).collect()
     };
     let rows: Vec<Vec<f64>> = readings.iter().map(parts).collect();
@@ -134,7 +127,7 @@ mod tests {
         let readings: Vec<Reading> = (0..140)
             .map(|_| {
                 let mut draw = |count: usize| (0..count).map(|_| random.random_range(-1.0..1.0)).collect();
-                Reading { embedding: draw(12), features: draw(3), opinions: draw(2) }
+                Reading { embedding: draw(12), features: draw(3) }
             })
             .collect();
         let truth: Vec<f64> =

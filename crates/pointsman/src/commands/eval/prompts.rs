@@ -98,16 +98,13 @@ pub(super) fn embed(classifier: &Classifier, items: &[&Item]) -> Result<Vec<Embe
     Ok(embedded)
 }
 
-/// What a head may learn from; `score` is the score without any head. Of the encoder's layers the last alone is read: few
-/// rows do not tell what the others would add.
-pub(super) fn reading(classifier: &Classifier, item: &Item, embedded: &Embedded, score: f32) -> Reading {
+/// What a head may learn from. Of the encoder's layers the last alone is read: few rows do not tell what the others would add.
+pub(super) fn reading(classifier: &Classifier, item: &Item, embedded: &Embedded) -> Reading {
     let hidden = classifier.card().encoder.hidden;
     let last = embedded.embedding.len().saturating_sub(hidden);
-    let chances = embedded.labels.task_scores.iter().map(|(_, chance)| *chance);
     Reading {
         embedding: embedded.embedding[last..].to_vec(),
         features: features(item.prompt.subject()).to_vec(),
-        opinions: chances.chain([score]).collect(),
     }
 }
 

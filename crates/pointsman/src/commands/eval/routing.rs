@@ -256,12 +256,8 @@ impl Field<'_> {
     }
 
     fn readings(&self) -> Vec<Reading> {
-        let all: Vec<usize> = (0..self.items.len()).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "scores are read as f32")]
-        let scores = self.zero_shot(&all).into_iter().map(|score| score as f32);
-        let rows = self.items.iter().zip(&self.embedded).zip(scores);
-        rows.map(|((item, embedded), score)| prompts::reading(self.classifier, item, embedded, score))
-            .collect()
+        let rows = self.items.iter().zip(&self.embedded);
+        rows.map(|(item, embedded)| prompts::reading(self.classifier, item, embedded)).collect()
     }
 }
 
