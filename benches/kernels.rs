@@ -41,7 +41,7 @@ fn products(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("int8", tier.name()), |bencher| {
                 let (mut rows, x) = (QuantizedRows::default(), values(TOKENS * inputs));
                 bencher.iter(|| {
-                    rows.fill(tier, &x, inputs);
+                    rows.fill(tier, &x, &quantized);
                     let out = MatMut::new(black_box(&mut out), TOKENS, outputs);
                     matmul_int16(tier, out, false, &rows, &quantized);
                 });

@@ -55,6 +55,8 @@ def measure(config, is_looked_at, rate, seconds):
         time.sleep(seconds)
         load.stop()
         stop.set()
+        if is_looked_at:
+            watcher.join()
         used = processor_s(sidecar.child.pid) - before
         times = get(f"{sidecar.url}/dashboard/api/traffic?window=1h")["times"]
         sidecar.end()

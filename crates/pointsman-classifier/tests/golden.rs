@@ -153,7 +153,7 @@ fn every_engine_gives_about_the_same() {
     }
     let error =
         with_engine(Engine::Int16(Tier::PORTABLE), trainable(&variables)).expect_err("variables").to_string();
-    assert!(error.contains("8-bit weights cannot be trained"), "{error}");
+    assert!(error.contains("rounded weights cannot be trained"), "{error}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ proptest! {
         let weights = QuantizedWeights::new(Mat::new(&right, n, k));
         let mut rows = QuantizedRows::default();
         for tier in Tier::available() {
-            rows.fill(tier, &left, k);
+            rows.fill(tier, &left, &weights);
             let mut out = before.clone();
             // Without columns there is nothing to count rows by.
             let m = if k == 0 { 0 } else { m };
@@ -196,13 +196,52 @@ proptest! {
     }
 
     #[test]
+    fn weights_stored_with_divisors_lose_nothing_in_int16(
+        (m, n, k) in (1usize..8, 1usize..20, prop_oneof![1usize..9, 120usize..140, 510usize..515]),
+        seed in any::<u32>(),
+    ) {
+        let left = noise(m * k, seed);
+        let divisors: Vec<f32> = noise(k, seed ^ 2).iter().map(|x| 0.05 + x.abs()).collect();
+        // What a file holds: integers times a scale for each output, divided by the inputs' divisors.
+        let integers: Vec<f32> = noise(n * k, seed ^ 1).iter().map(|x| (x * 60.0).round()).collect();
+        let mut right = Vec::new();
+        for (output, integers) in integers.chunks(k).enumerate() {
+            // The largest of an output is at 127, by which its scale was chosen.
+            let of = |input: usize| if input == output % k { 127.0 } else { integers[input] };
+            right.extend((0..k).map(|input| of(input) * 0.003 * (1.0 + output as f32) / divisors[input]));
+        }
+        let weights = QuantizedWeights::divided(Mat::new(&right, n, k), &divisors);
+        let mut rows = QuantizedRows::default();
+        for tier in Tier::available() {
+            rows.fill(tier, &left, &weights);
+            let mut out = vec![0.0; m * n];
+            matmul_int16(tier, MatMut::new(&mut out, m, n), false, &rows, &weights);
+            for (i, out) in out.chunks(n).enumerate() {
+                let row = &left[i * k..][..k];
+                let largest = row.iter().zip(&divisors).fold(0f32, |most, (x, d)| most.max((x / d).abs()));
+                for (j, out) in out.iter().enumerate() {
+                    let weights = &right[j * k..][..k];
+                    let (mut sum, mut magnitude) = (0f64, 0f64);
+                    for ((x, w), d) in row.iter().zip(weights).zip(&divisors) {
+                        sum += f64::from(x * w);
+                        // Half a step of the activation, and roundings of `f32`, times the integer's weight.
+                        magnitude += f64::from((w * d).abs());
+                    }
+                    let bound = magnitude * f64::from(largest) * (0.51 / 32767.0 + 4e-7);
+                    prop_assert!((f64::from(*out) - sum).abs() <= bound, "{}: {out} for {sum}, {bound}", tier.name());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn matmul_int16_gives_a_row_the_same_bits_alone_and_among_others(m in 2usize..15, n in 1usize..40, k in 1usize..800) {
         let (left, right) = (noise(m * k, 1), noise(n * k, 2));
         let weights = QuantizedWeights::new(Mat::new(&right, n, k));
         let mut rows = QuantizedRows::default();
         for tier in Tier::available() {
             let mut product = |left: &[f32]| {
-                rows.fill(tier, left, k);
+                rows.fill(tier, left, &weights);
                 let mut out = vec![0.0; rows.rows() * n];
                 matmul_int16(tier, MatMut::new(&mut out, rows.rows(), n), false, &rows, &weights);
                 out
@@ -382,7 +421,7 @@ fn matmul_int16_of_strange_rows() {
     let mut rows = QuantizedRows::default();
     for tier in Tier::available() {
         let x = [[0.0; 3], [1e-38; 3], [f32::NAN, 1.0, 1.0], [1.0, f32::INFINITY, 1.0], [3e38, 0.0, 3e38]];
-        rows.fill(tier, x.as_flattened(), 3);
+        rows.fill(tier, x.as_flattened(), &weights);
         let mut out = vec![0.0; 5];
         matmul_int16(tier, MatMut::new(&mut out, 5, 1), false, &rows, &weights);
         assert!(out[0] == 0.0 && out[1] == 0.0, "{}: {out:?}", tier.name());

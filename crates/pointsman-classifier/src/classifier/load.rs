@@ -11,7 +11,7 @@ use crate::model::{DIFFICULTY_HEAD, Model, TASK_HEAD};
 use crate::precision::Precision;
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
-use crate::weights::{self, WeightsError};
+use crate::weights::{StoredWeights, WeightsError};
 
 impl Classifier {
     /// Loads a model onto `device`, to be run by the fastest engine that is accurate by its card.
@@ -81,8 +81,8 @@ fn check_vocabulary(card: &Card, tokenizer: &Tokenizer) -> Result<(), LoadError>
 }
 
 fn build(card: &Card, weights: &[u8], device: &Device, how: (Engine, DType)) -> Result<Model, LoadError> {
-    let tensors = weights::read(weights, device)?;
-    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+    let stored = StoredWeights::new(weights)?;
+    let vb = VarBuilder::from_backend(Box::new(stored), DType::F32, device.clone());
     Model::with_layers_in(&card.encoder, card.vocabulary.len(), &card.difficulty_layers, how, &vb)
         .map_err(|error| mismatch(card, error))
 }

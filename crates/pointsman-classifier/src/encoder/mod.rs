@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::TokenBatch;
 use crate::engine::Engine;
-use crate::ops::{Norm, sum_of_embeddings};
+use crate::ops::{Norm, Table, sum_of_embeddings};
 
 /// Shape of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ impl EncoderConfig {
 /// Embeddings and transformer layers, read as the mean over each row's tokens.
 #[derive(Debug, Clone)]
 pub struct Encoder {
-    words: Tensor,
+    words: Table,
     positions: Tensor,
     types: Tensor,
     norm: Norm,
@@ -159,10 +159,17 @@ impl Encoder {
             bail!("{} heads do not share a width of {} evenly", config.heads, config.hidden);
         }
         let embeddings = vb.pp("embeddings");
+        // The reference is candle's own arithmetic throughout.
+        let in_floats = engine == Engine::Candle || vb.dtype() != DType::F32;
         let table =
             |rows: usize, name: &str| embeddings.get((rows, config.hidden), &format!("{name}.weight"));
         Ok(Self {
-            words: table(config.vocab, "word_embeddings")?,
+            words: Table::load(
+                (config.vocab, config.hidden),
+                "word_embeddings.weight",
+                in_floats,
+                &embeddings,
+            )?,
             positions: table(config.max_positions, "position_embeddings")?,
             types: table(config.type_vocab, "token_type_embeddings")?,
             norm: Norm::new(config.hidden, config.layer_norm_eps, &embeddings.pp("LayerNorm"))?,
@@ -187,7 +194,7 @@ impl Encoder {
         let x = self.embed(batch)?;
         let pooled = self.layers.forward(&x, &batch.lengths, layers)?;
         let pooled: Vec<Tensor> =
-            pooled.iter().map(|pooled| pooled.to_dtype(self.words.dtype())).collect::<Result<_>>()?;
+            pooled.iter().map(|pooled| pooled.to_dtype(self.positions.dtype())).collect::<Result<_>>()?;
         match &pooled[..] {
             [one] => Ok(one.clone()),
             several => Tensor::cat(several, 1),
@@ -198,8 +205,8 @@ impl Encoder {
     fn embed(&self, batch: &TokenBatch) -> Result<Tensor> {
         let types =
             if self.config.type_vocab > 1 { batch.types.clone() } else { batch.types.zeros_like()? };
-        let tables = [&self.words, &self.positions, &self.types];
-        let embedded = sum_of_embeddings(tables, [&batch.ids, &batch.positions, &types])?;
+        let tables = [&self.positions, &self.types];
+        let embedded = sum_of_embeddings(&self.words, tables, [&batch.ids, &batch.positions, &types])?;
         self.norm.forward(&embedded)?.to_dtype(self.dtype)
     }
 

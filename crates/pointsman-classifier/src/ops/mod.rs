@@ -8,7 +8,7 @@ pub(crate) mod slices;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use embedding::sum_of_embeddings;
+pub(crate) use embedding::{Table, sum_of_embeddings};
 pub(crate) use norm::Norm;
 pub(crate) use pool::mean_pool;
 

@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 
-use super::{Norm, embedding, mean_pool, sum_of_embeddings};
+use super::{Norm, Table, embedding, mean_pool, sum_of_embeddings};
+use crate::weights::{self, StoredWeights};
 
 /// Numbers that look random and repeat.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -71,8 +72,36 @@ fn embeddings_are_summed_and_receive_their_gradients() {
         [[8u32, 0, 8, 3], [0, 1, 2, 3], [0, 0, 1, 1]].map(|i| Tensor::new(&i, &Device::Cpu).expect("u32"));
     let [a, b, c] = &tables;
     let (of, at) = ([a, b, c].map(|table| table.as_tensor()), indices.each_ref());
-    agree("embeddings", &[a, b, c], sum_of_embeddings(of, at), embedding::composed(of, at));
+    let words = Table::Values(of[0].clone());
+    let fused = sum_of_embeddings(&words, [of[1], of[2]], at);
+    agree("embeddings", &[a, b, c], fused, embedding::composed(of, at));
     let outside = Tensor::new(&[0u32, 5, 0, 0], &Device::Cpu).expect("u32");
-    let error = sum_of_embeddings(of, [at[0], &outside, at[2]]).expect_err("outside").to_string();
-    assert!(error.starts_with("index 5 is outside a table of 5"), "{error}");
+    let error = sum_of_embeddings(&words, [of[1], of[2]], [at[0], &outside, at[2]]).expect_err("outside");
+    assert!(error.to_string().starts_with("index 5 is outside a table of 5"), "{error}");
+}
+
+#[test]
+fn embeddings_kept_as_integers_are_those_in_floats_to_the_bit() {
+    // 384 columns have three scales an entry; 200 have one.
+    for hidden in [384, 200] {
+        let words = numbers(&[300, hidden], 1).as_detached_tensor();
+        let file = weights::quantize(&[("words".to_owned(), words)].into()).expect("finite");
+        let stored = StoredWeights::new(&file).expect("own file");
+        let vb = VarBuilder::from_backend(Box::new(stored), DType::F32, Device::Cpu);
+        let table = |in_floats| Table::load((300, hidden), "words", in_floats, &vb).expect("there");
+        let (integers, floats) = (table(false), table(true));
+        assert!(matches!((&integers, &floats), (Table::Integers(_), Table::Values(_))));
+        let others = [numbers(&[5, hidden], 2), numbers(&[2, hidden], 3)];
+        let indices = [[299u32, 0, 17, 0], [0, 1, 4, 3], [0, 0, 1, 1]];
+        let indices = indices.map(|i| Tensor::new(&i, &Device::Cpu).expect("u32"));
+        let sum = |table: &Table| {
+            sum_of_embeddings(table, others.each_ref().map(|t| t.as_tensor()), indices.each_ref())
+        };
+        assert_eq!(flat(&sum(&integers).expect("inside")), flat(&sum(&floats).expect("inside")), "{hidden}");
+        let outside = Tensor::new(&[300u32], &Device::Cpu).expect("u32");
+        let zero = Tensor::new(&[0u32], &Device::Cpu).expect("u32");
+        let tables = others.each_ref().map(|t| t.as_tensor());
+        let error = sum_of_embeddings(&integers, tables, [&outside, &zero, &zero]).expect_err("outside");
+        assert!(error.to_string().starts_with("index 300 is outside a table of 300"), "{error}");
+    }
 }

@@ -81,7 +81,7 @@ fn every_tier_gives_what_the_portable_one_does_in_int16() {
         let weights = QuantizedWeights::new(Mat::new(&right, n, k));
         let product = |tier, accumulate| {
             let mut rows = QuantizedRows::default();
-            rows.fill(tier, &left, k);
+            rows.fill(tier, &left, &weights);
             let mut out = noise(m * n, 3);
             matmul_int16(tier, MatMut::new(&mut out, m, n), accumulate, &rows, &weights);
             out
@@ -107,7 +107,7 @@ fn int16_sums_hold_the_largest_values() {
     let weights = QuantizedWeights::new(Mat::new(&vec![-1.0; n * k], n, k));
     for tier in Tier::available() {
         let mut rows = QuantizedRows::default();
-        rows.fill(tier, &vec![1.0; m * k], k);
+        rows.fill(tier, &vec![1.0; m * k], &weights);
         let mut out = vec![0.0; m * n];
         matmul_int16(tier, MatMut::new(&mut out, m, n), false, &rows, &weights);
         assert!(out.iter().all(|sum| (sum + 256.0).abs() < 1e-3), "{}: {out:?}", tier.name());

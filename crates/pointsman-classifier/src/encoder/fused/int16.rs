@@ -4,20 +4,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use pointsman_kernels::{
-    Mat, MatMut, QuantizedRows, QuantizedWeights, Tier, add_bias, bias_gelu, layer_norm, matmul_int16,
+    MatMut, QuantizedRows, QuantizedWeights, Tier, add_bias, bias_gelu, layer_norm, matmul_int16,
 };
 use rayon::prelude::*;
 
 use super::attention::Attention;
 use super::buffers::{Buffer, Buffers, Lent};
+use super::dense::Dense;
 use super::forward::{Dimensions, block_of};
 use super::weights::Norm;
 use crate::encoder::EncoderConfig;
 use crate::ops::mean_pool;
-use crate::ops::slices::{of, with};
+use crate::ops::slices::of;
 
 /// All transformer layers.
 #[derive(Debug, Clone)]
@@ -67,38 +68,29 @@ impl Layers {
 #[derive(Debug)]
 struct Layer {
     /// Queries, keys and values side by side.
-    projection: Dense,
-    output: Dense,
+    projection: Product,
+    output: Product,
     attention_norm: Norm<Vec<f32>>,
-    up: Dense,
-    down: Dense,
+    up: Product,
+    down: Product,
     norm: Norm<Vec<f32>>,
 }
 
 /// Weights of a matrix product.
 #[derive(Debug)]
-struct Dense {
+struct Product {
     weights: QuantizedWeights,
     bias: Vec<f32>,
 }
 
-impl Dense {
+impl Product {
     fn load(inputs: usize, outputs: usize, names: &[&str], vb: &VarBuilder<'_>) -> Result<Self> {
-        let part = |name: &&str| {
-            let vb = vb.pp(name);
-            Ok((vb.get((outputs, inputs), "weight")?, vb.get(outputs, "bias")?))
+        let dense = Dense::load(inputs, outputs, names, vb)?;
+        let weights = match &dense.divisors {
+            Some(divisors) => QuantizedWeights::divided(dense.matrix(), divisors),
+            None => QuantizedWeights::new(dense.matrix()),
         };
-        let (weights, biases): (Vec<_>, Vec<_>) =
-            names.iter().map(part).collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        if weights.iter().chain(&biases).any(Tensor::track_op) {
-            bail!("8-bit weights cannot be trained; use the engine `f32`");
-        }
-        let outputs = names.len() * outputs;
-        let pack = |values: &[f32]| Ok(QuantizedWeights::new(Mat::new(values, outputs, inputs)));
-        Ok(Self {
-            weights: with(&Tensor::cat(&weights, 0)?, pack)?,
-            bias: Tensor::cat(&biases, 0)?.to_vec1()?,
-        })
+        Ok(Self { weights, bias: dense.bias })
     }
 
     /// `out += x · weightsᵀ + bias`.
@@ -117,11 +109,11 @@ impl Layer {
         let EncoderConfig { hidden, intermediate, .. } = *config;
         let norm = |name: &str| Norm::constant(hidden, &vb.pp(name));
         Ok(Self {
-            projection: Dense::load(hidden, hidden, &["query", "key", "value"], &vb.pp("attention.self"))?,
-            output: Dense::load(hidden, hidden, &["dense"], &vb.pp("attention.output"))?,
+            projection: Product::load(hidden, hidden, &["query", "key", "value"], &vb.pp("attention.self"))?,
+            output: Product::load(hidden, hidden, &["dense"], &vb.pp("attention.output"))?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            up: Dense::load(hidden, intermediate, &["dense"], &vb.pp("intermediate"))?,
-            down: Dense::load(intermediate, hidden, &["dense"], &vb.pp("output"))?,
+            up: Product::load(hidden, intermediate, &["dense"], &vb.pp("intermediate"))?,
+            down: Product::load(intermediate, hidden, &["dense"], &vb.pp("output"))?,
             norm: norm("output.LayerNorm")?,
         })
     }
@@ -179,7 +171,7 @@ impl Pass<'_> {
         blocks.for_each_init(
             || self.buffers.rows(),
             |rows, (qkv, x)| {
-                rows.fill(tier, x, hidden);
+                rows.fill(tier, x, &self.layer.projection.weights);
                 qkv.fill(0.0);
                 self.layer.projection.add_to(tier, rows, qkv);
             },
@@ -211,15 +203,15 @@ impl Pass<'_> {
             layer_norm(tier, x, &norm.weight, &norm.bias, epsilon, y);
         };
 
-        rows.fill(tier, context, hidden);
+        rows.fill(tier, context, &output.weights);
         output.add_to(tier, rows, x);
         normalise(x, attention_norm, normed);
 
-        rows.fill(tier, normed, hidden);
+        rows.fill(tier, normed, &up.weights);
         matmul_int16(tier, up.shape(rows, inner), false, rows, &up.weights);
         bias_gelu(tier, inner, &up.bias, active);
 
-        rows.fill(tier, active, intermediate);
+        rows.fill(tier, active, &down.weights);
         down.add_to(tier, rows, normed);
         normalise(normed, norm, x);
     }

@@ -7,6 +7,7 @@
 mod attention;
 mod backward;
 mod buffers;
+mod dense;
 mod forward;
 pub(super) mod int16;
 mod sums;

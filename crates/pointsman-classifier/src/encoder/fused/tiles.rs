@@ -10,16 +10,16 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
 use pointsman_kernels::{
-    Bf16Matrix, Bf16Rows, HEAD_WIDTH, HeadScratch, Mat, TileFormat, TileNorm, TileRows, TileUnit, TileWeights,
+    Bf16Matrix, Bf16Rows, HEAD_WIDTH, HeadScratch, TileFormat, TileNorm, TileRows, TileUnit, TileWeights,
 };
 use rayon::prelude::*;
 
 use super::buffers::Pool;
+use super::dense::Dense;
 use super::weights::Norm;
 use crate::encoder::EncoderConfig;
 use crate::encoder::smoothing::{Moments, STRENGTH_OF_NORMS, divisors};
-use crate::ops::slices::{of, with};
-use crate::weights::DIVISOR;
+use crate::ops::slices::of;
 
 /// Tokens of a chunk: what a layer makes of 512 of them takes 2 MB.
 const CHUNK: usize = 512;
@@ -128,10 +128,10 @@ impl Layer {
         let down = Dense::load(intermediate, hidden, &["dense"], &vb.pp("output"))?;
         let after_gelu = moments(&attention_norm).ranges_after_gelu(up.matrix(), &up.bias);
         Ok(Self {
-            projection: projection.pack(format, Some(&moments(before).ranges())),
-            output: output.pack(format, None),
-            up: up.pack(format, Some(&moments(&attention_norm).ranges())),
-            down: down.pack(format, Some(&after_gelu)),
+            projection: pack(&projection, format, Some(&moments(before).ranges())),
+            output: pack(&output, format, None),
+            up: pack(&up, format, Some(&moments(&attention_norm).ranges())),
+            down: pack(&down, format, Some(&after_gelu)),
             attention_norm,
             norm: Norm::constant(hidden, &vb.pp("output.LayerNorm"))?,
         })
@@ -142,53 +142,14 @@ fn moments(norm: &Norm<Vec<f32>>) -> Moments<'_> {
     Moments { deviations: &norm.weight, means: &norm.bias }
 }
 
-/// Weights of a matrix product: (outputs, inputs), and a bias.
-struct Dense {
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-    inputs: usize,
-    /// What the weights were multiplied with before they were rounded to be stored.
-    divisors: Option<Vec<f32>>,
-}
-
-impl Dense {
-    fn load(inputs: usize, outputs: usize, names: &[&str], vb: &VarBuilder<'_>) -> Result<Self> {
-        let (mut weights, mut bias) = (Vec::new(), Vec::new());
-        let mut stored = Vec::new();
-        let divisors = format!("weight{DIVISOR}");
-        for name in names {
-            let vb = vb.pp(name);
-            let (weight, of_outputs) = (vb.get((outputs, inputs), "weight")?, vb.get(outputs, "bias")?);
-            if weight.track_op() || of_outputs.track_op() {
-                bail!("rounded weights cannot be trained; use the engine `f32`");
-            }
-            with(&weight, |values| {
-                weights.extend_from_slice(values);
-                Ok(())
-            })?;
-            bias.extend(of_outputs.to_vec1::<f32>()?);
-            if vb.contains_tensor(&divisors) {
-                stored.push(vb.get(inputs, &divisors)?.to_vec1::<f32>()?);
-            }
-        }
-        // Products of one input are rounded together, and only the same divisors suit them all.
-        let shared = stored.len() == names.len() && stored.windows(2).all(|pair| pair[0] == pair[1]);
-        Ok(Self { weights, bias, inputs, divisors: stored.pop().filter(|_| shared) })
-    }
-
-    fn matrix(&self) -> Mat<'_> {
-        Mat::new(&self.weights, self.bias.len(), self.inputs)
-    }
-
-    /// As tiles; integers by the divisors that came with the weights, else for activations of these ranges.
-    fn pack(&self, format: TileFormat, ranges: Option<&[f32]>) -> TileWeights {
-        let divisors = match (format, &self.divisors, ranges) {
-            (TileFormat::Int8, Some(stored), _) => stored.clone(),
-            (TileFormat::Int8, None, Some(ranges)) => divisors(ranges, self.matrix(), STRENGTH_OF_NORMS),
-            _ => vec![1.0; self.inputs],
-        };
-        TileWeights::new(format, self.matrix(), &self.bias, &divisors)
-    }
+/// As tiles; integers by the divisors that came with the weights, else for activations of these ranges.
+fn pack(dense: &Dense, format: TileFormat, ranges: Option<&[f32]>) -> TileWeights {
+    let divisors = match (format, &dense.divisors, ranges) {
+        (TileFormat::Int8, Some(stored), _) => stored.clone(),
+        (TileFormat::Int8, None, Some(ranges)) => divisors(ranges, dense.matrix(), STRENGTH_OF_NORMS),
+        _ => vec![1.0; dense.inputs],
+    };
+    TileWeights::new(format, dense.matrix(), &dense.bias, &divisors)
 }
 
 /// One use of the layers.

@@ -1,6 +1,7 @@
 //! Activations as 16-bit integers.
 
 use super::tile::LeftRows;
+use super::weights::QuantizedWeights;
 use crate::tier::dispatch;
 
 /// Rows of activations as 16-bit integers with a scale for each row: `value · scale`, the largest of a row at ±32767.
@@ -20,19 +21,20 @@ const LARGEST: f32 = 32767.0;
 const TINY: f32 = 1e-30;
 
 impl QuantizedRows {
-    /// Rounds the rows of `x`, each of `columns` values, in the place of what was there. A row that holds what is not a
-    /// finite number gets a scale that is none either, so that no product hides it.
+    /// Rounds the rows of `x`, made ready for products with `weights`, in the place of what was there. A row that holds what is not
+    /// a finite number gets a scale that is none either, so that no product hides it.
     ///
     /// # Panics
-    /// If `x` is not whole rows.
-    pub fn fill(&mut self, tier: crate::Tier, x: &[f32], columns: usize) {
+    /// If `x` is not whole rows of the weights' inputs.
+    pub fn fill(&mut self, tier: crate::Tier, x: &[f32], weights: &QuantizedWeights) {
+        let columns = weights.inputs();
         let rows = x.len().checked_div(columns).unwrap_or(0);
         assert_eq!(rows * columns, x.len(), "whole rows");
         self.columns = columns;
         self.scales.resize(rows, 0.0);
         self.values.resize(rows * stride(columns), 0);
         if rows > 0 {
-            quantize(tier, x, columns, &mut self.values, &mut self.scales);
+            quantize(tier, x, weights.input_factors(), &mut self.values, &mut self.scales);
         }
     }
 
@@ -62,21 +64,22 @@ fn stride(columns: usize) -> usize {
 }
 
 dispatch! {
-    fn quantize(x: &[f32], columns: usize, values: &mut [i16], scales: &mut [f32]) = quantize_body
+    fn quantize(x: &[f32], factors: &[f32], values: &mut [i16], scales: &mut [f32]) = quantize_body
 }
 
 #[inline(always)]
-fn quantize_body<const FMA: bool>(x: &[f32], columns: usize, values: &mut [i16], scales: &mut [f32]) {
+fn quantize_body<const FMA: bool>(x: &[f32], factors: &[f32], values: &mut [i16], scales: &mut [f32]) {
     /// Adding 1.5 * 2^23 rounds to an integer, left in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0;
+    let columns = factors.len();
     let rows = x.chunks_exact(columns).zip(values.chunks_exact_mut(stride(columns)));
     for ((x, values), scale) in rows.zip(scales) {
-        let largest = largest(x);
+        let largest = largest(x, factors);
         let inverse = if largest < TINY { 0.0 } else { LARGEST / largest };
         *scale = if largest < TINY { 0.0 } else { largest / LARGEST };
         let (values, rest) = values.split_at_mut(columns);
-        for (value, x) in values.iter_mut().zip(x) {
-            let bits = (x * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits());
+        for ((value, x), factor) in values.iter_mut().zip(x).zip(factors) {
+            let bits = (x * factor * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits());
             #[expect(clippy::cast_possible_truncation, reason = "integers from -32767 to 32767")]
             let low = bits as u16;
             *value = low.cast_signed();
@@ -85,8 +88,9 @@ fn quantize_body<const FMA: bool>(x: &[f32], columns: usize, values: &mut [i16],
     }
 }
 
-/// The largest magnitude, NaN if there is one: bits of magnitudes are ordered as these are, with NaN at the end.
+/// The largest magnitude of the products, NaN if there is one: bits of magnitudes are ordered as these are, with NaN at the end.
 #[inline(always)]
-fn largest(x: &[f32]) -> f32 {
-    f32::from_bits(x.iter().fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff)))
+fn largest(x: &[f32], factors: &[f32]) -> f32 {
+    let products = x.iter().zip(factors).map(|(x, factor)| x * factor);
+    f32::from_bits(products.fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff)))
 }

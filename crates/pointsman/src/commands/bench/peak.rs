@@ -47,7 +47,7 @@ fn product(engine: Engine) -> Box<dyn FnMut()> {
     if engine.arithmetic() == Arithmetic::Int16 {
         let weights = QuantizedWeights::new(Mat::new(&right, columns, depth));
         let mut quantized = QuantizedRows::default();
-        quantized.fill(tier, &left, depth);
+        quantized.fill(tier, &left, &weights);
         return Box::new(move || {
             matmul_int16(tier, MatMut::new(&mut out, rows, columns), false, &quantized, &weights);
             std::hint::black_box(&mut out);
