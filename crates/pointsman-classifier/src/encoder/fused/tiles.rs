@@ -122,19 +122,24 @@ impl Layer {
     ) -> Result<Self> {
         let EncoderConfig { hidden, intermediate, .. } = *config;
         let attention_norm = Norm::constant(hidden, &vb.pp("attention.output.LayerNorm"))?;
-        let projection = Dense::load(hidden, hidden, &["query", "key", "value"], &vb.pp("attention.self"))?;
-        let output = Dense::load(hidden, hidden, &["dense"], &vb.pp("attention.output"))?;
-        let up = Dense::load(hidden, intermediate, &["dense"], &vb.pp("intermediate"))?;
-        let down = Dense::load(intermediate, hidden, &["dense"], &vb.pp("output"))?;
-        let after_gelu = moments(&attention_norm).ranges_after_gelu(up.matrix(), &up.bias);
-        Ok(Self {
-            projection: pack(&projection, format, Some(&moments(before).ranges())),
-            output: pack(&output, format, None),
-            up: pack(&up, format, Some(&moments(&attention_norm).ranges())),
-            down: pack(&down, format, Some(&after_gelu)),
-            attention_norm,
-            norm: Norm::constant(hidden, &vb.pp("output.LayerNorm"))?,
-        })
+        let dense =
+            |inputs, outputs, names: &[&str], path: &str| Dense::load(inputs, outputs, names, &vb.pp(path));
+        // Each is packed before the next is read, so that few are ever there in f32.
+        let projection = pack(
+            &dense(hidden, hidden, &["query", "key", "value"], "attention.self")?,
+            format,
+            Some(&moments(before).ranges()),
+        );
+        let output = pack(&dense(hidden, hidden, &["dense"], "attention.output")?, format, None);
+        let (up, after_gelu) = {
+            let (up, moments) =
+                (dense(hidden, intermediate, &["dense"], "intermediate")?, moments(&attention_norm));
+            let ranges = moments.ranges();
+            (pack(&up, format, Some(&ranges)), moments.ranges_after_gelu(up.matrix(), &up.bias))
+        };
+        let down = pack(&dense(intermediate, hidden, &["dense"], "output")?, format, Some(&after_gelu));
+        let norm = Norm::constant(hidden, &vb.pp("output.LayerNorm"))?;
+        Ok(Self { projection, output, attention_norm, up, down, norm })
     }
 }
 
