@@ -18,7 +18,8 @@ pub enum Arithmetic {
     Candle,
     /// The kernels in f32, on the processor.
     F32,
-    /// The kernels with weights and activations in bfloat16, on processors with tiles; it cannot be trained.
+    /// The kernels with weights and activations in bfloat16, on processors with tiles; training has its
+    /// products in bfloat16 and all else in f32.
     Bf16,
     /// The kernels with 8-bit weights and 16-bit activations, on the processor; it cannot be trained.
     Int16,

@@ -108,7 +108,7 @@ struct Server {
     /// The most images of a request.
     #[schemars(range(min = 0, max = 4_294_967_295_u64), extend("default" = 500))]
     images_limit: Option<u64>,
-    /// Requests that are answered at once; those beyond get 429 or 503.
+    /// Requests that are answered at once; those beyond get 503.
     #[schemars(range(min = 1, max = 4_294_967_295_u64), extend("default" = 4_096))]
     in_flight_limit: Option<u64>,
     /// Connections that may be open at once.
