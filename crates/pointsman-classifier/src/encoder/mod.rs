@@ -122,11 +122,10 @@ impl Layers {
     }
 }
 
-/// Whether any of the layers' tensors is a variable.
+/// Whether the layers are variables, by one bias of each: a matrix would be unfolded only to be looked at.
 fn is_trained(config: &EncoderConfig, vb: &VarBuilder<'_>) -> Result<bool> {
-    let shape = (config.intermediate, config.hidden);
     let mut layers = (0..config.layers).map(|i| vb.pp(format!("encoder.layer.{i}.intermediate.dense")));
-    layers.try_fold(false, |trained, vb| Ok(trained || vb.get(shape, "weight")?.track_op()))
+    layers.try_fold(false, |trained, vb| Ok(trained || vb.get(config.intermediate, "bias")?.track_op()))
 }
 
 impl Encoder {
