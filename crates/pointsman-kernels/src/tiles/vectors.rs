@@ -24,15 +24,10 @@ pub(super) fn multiply<const INTEGERS: bool>(
             let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
             for (step, weights) in right.as_chunks::<BLOCK>().0.iter().enumerate() {
                 let (low, high) = weights.split_at(TILE_ROWS);
-                let rows = &rows[step * TILE_ROWS..];
+                let rows: &[Line; ROWS] = rows[step * TILE_ROWS..].first_chunk().expect("whole tiles");
                 for (four, (low, high)) in low.iter().zip(high).enumerate() {
-                    let weights = [low.load(), high.load()];
-                    for (sums, row) in sums.iter_mut().zip(rows) {
-                        let values = broadcast(row, four);
-                        for (sum, weights) in sums.iter_mut().zip(weights) {
-                            *sum = add_dots::<INTEGERS>(*sum, values, weights);
-                        }
-                    }
+                    let values = std::array::from_fn(|i| broadcast(&rows[i], four));
+                    add_products::<INTEGERS>(&mut sums, values, [low.load(), high.load()]);
                 }
             }
             write(out, &sums);
@@ -48,15 +43,25 @@ pub(super) fn scores(queries: &[Line], stride: usize, rows: usize, keys: &[Line;
         let queries = &queries[at * ROWS * stride..];
         let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
         for (pair, (low, high)) in low.iter().zip(high).enumerate() {
-            let keys = [low.load(), high.load()];
-            for (sums, query) in sums.iter_mut().zip(queries.iter().step_by(stride)) {
-                let values = broadcast(query, pair);
-                for (sum, keys) in sums.iter_mut().zip(keys) {
-                    *sum = add_dots::<false>(*sum, values, keys);
-                }
-            }
+            let values = std::array::from_fn(|i| broadcast(&queries[i * stride], pair));
+            add_products::<false>(&mut sums, values, [low.load(), high.load()]);
         }
         write(out, &sums);
+    }
+}
+
+/// Adds the products of one step: four bytes of each row with two vectors of the right operand. Rows are counted by a constant, so
+/// that the loops are unrolled and all sums stay in registers.
+#[target_feature(enable = "avx512f,avx512vnni,avx512bf16")]
+#[inline]
+fn add_products<const INTEGERS: bool>(
+    sums: &mut [[__m512i; 2]; ROWS],
+    values: [__m512i; ROWS],
+    right: [__m512i; 2],
+) {
+    for (sums, values) in sums.iter_mut().zip(values) {
+        sums[0] = add_dots::<INTEGERS>(sums[0], values, right[0]);
+        sums[1] = add_dots::<INTEGERS>(sums[1], values, right[1]);
     }
 }
 

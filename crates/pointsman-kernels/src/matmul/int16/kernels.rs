@@ -3,6 +3,12 @@
 //! All versions compute the same sums of integers exactly; those for x86 also round alike after that, so their results are
 //! equal bit for bit.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::{
+    asm,
+    x86_64::{__m256i, __m512i},
+};
+
 use super::tile::LeftRows;
 use super::weights::Panel;
 use super::{GROUP, PANEL};
@@ -141,6 +147,30 @@ macro_rules! kernel_of_512_bits {
             unsafe fn products<const R: usize>(left: LeftRows<'_>, panel: Panel<'_>) -> [[f32; PANEL]; R] {
                 use std::arch::x86_64::*;
 
+                /// Adds the products of a pair of inputs to one half of the sums.
+                ///
+                /// # Safety
+                /// Each row of `left` has at least `at + 2` values.
+                #[target_feature(enable = $features)]
+                #[inline]
+                unsafe fn add<const R: usize, const HALF: usize>(
+                    sums: &mut [[__m512i; 2]; R],
+                    left: LeftRows<'_>,
+                    at: usize,
+                    weights: &[i8; 2 * PANEL],
+                ) {
+                    // SAFETY: `weights` has 32 bytes; a pair of 16-bit values is read as 32 bits without regard to alignment.
+                    unsafe {
+                        let $weights = _mm512_cvtepi8_epi16(_mm256_loadu_si256(weights.as_ptr().cast()));
+                        for (i, sums) in sums.iter_mut().enumerate() {
+                            let pair = left.values.as_ptr().add(i * left.stride + at).cast::<i32>();
+                            let $pair = _mm512_set1_epi32(pair.read_unaligned());
+                            let $sum = sums[HALF];
+                            sums[HALF] = $dot;
+                        }
+                    }
+                }
+
                 #[target_feature(enable = $features)]
                 #[inline]
                 unsafe fn products<const R: usize>(left: LeftRows<'_>, panel: Panel<'_>) -> [[f32; PANEL]; R] {
@@ -148,22 +178,19 @@ macro_rules! kernel_of_512_bits {
                     let mut at = 0;
                     for (pairs, scales) in panel.pairs.chunks(GROUP / 2).zip(panel.scales) {
                         let mut sums = [[_mm512_setzero_si512(); 2]; R];
-                        for two in pairs.chunks(2) {
-                            for (half, weights) in two.iter().enumerate() {
-                                // SAFETY: `weights` has 32 bytes; row `i` has at least `at + 2` values by this function's
-                                // condition, and a pair of 16-bit values is read as 32 bits without regard to alignment.
-                                unsafe {
-                                    let $weights =
-                                        _mm512_cvtepi8_epi16(_mm256_loadu_si256(weights.as_ptr().cast()));
-                                    for (i, sums) in sums.iter_mut().enumerate() {
-                                        let pair = left.values.as_ptr().add(i * left.stride + at).cast::<i32>();
-                                        let $pair = _mm512_set1_epi32(pair.read_unaligned());
-                                        let $sum = sums[half];
-                                        sums[half] = $dot;
-                                    }
-                                }
-                                at += 2;
+                        let (twos, rest) = pairs.as_chunks::<2>();
+                        for [even, odd] in twos {
+                            // SAFETY: row `i` has at least `at + 4` values by this function's condition.
+                            unsafe {
+                                add::<R, 0>(&mut sums, left, at, even);
+                                add::<R, 1>(&mut sums, left, at + 2, odd);
                             }
+                            at += 4;
+                        }
+                        for last in rest {
+                            // SAFETY: row `i` has at least `at + 2` values by this function's condition.
+                            unsafe { add::<R, 0>(&mut sums, left, at, last) };
+                            at += 2;
                         }
                         // SAFETY: `scales` has 16 values.
                         let scales = unsafe { _mm512_loadu_ps(scales.as_ptr()) };
@@ -199,7 +226,7 @@ kernel_of_256_bits! {
 
 kernel_of_256_bits! {
     /// `vpdpwssd`, which does both.
-    AvxVnni, "avx2,fma,avxvnni", |sum, pair, weights| _mm256_dpwssd_avx_epi32(sum, pair, weights)
+    AvxVnni, "avx2,fma,avxvnni", |sum, pair, weights| add_dots_256(sum, pair, weights)
 }
 
 kernel_of_512_bits! {
@@ -209,5 +236,44 @@ kernel_of_512_bits! {
 
 kernel_of_512_bits! {
     /// `vpdpwssd`, which does both.
-    Avx512Vnni, "avx512f,avx512bw,avx512vnni", |sum, pair, weights| _mm512_dpwssd_epi32(sum, pair, weights)
+    Avx512Vnni, "avx512f,avx512bw,avx512vnni", |sum, pair, weights| add_dots_512(sum, pair, weights)
+}
+
+/// `vpdpwssd`, in assembly: compilers that do not know which processor they are for take every second one of an unrolled loop apart into a
+/// multiplication and an addition (LLVM 22, `TuningFastDPWSSD`), which takes twice as long.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+#[inline]
+fn add_dots_512(sum: __m512i, pair: __m512i, weights: __m512i) -> __m512i {
+    let mut sum = sum;
+    // SAFETY: the instruction is there by this function's features and reads and writes these registers only.
+    unsafe {
+        asm!(
+            "vpdpwssd {sum}, {weights}, {pair}",
+            sum = inout(zmm_reg) sum,
+            weights = in(zmm_reg) weights,
+            pair = in(zmm_reg) pair,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
+}
+
+/// As [`add_dots_512`], with 256 bits and the encoding of AVX-VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,avxvnni")]
+#[inline]
+fn add_dots_256(sum: __m256i, pair: __m256i, weights: __m256i) -> __m256i {
+    let mut sum = sum;
+    // SAFETY: as in `add_dots_512`.
+    unsafe {
+        asm!(
+            "{{vex}} vpdpwssd {sum}, {weights}, {pair}",
+            sum = inout(ymm_reg) sum,
+            weights = in(ymm_reg) weights,
+            pair = in(ymm_reg) pair,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
 }
