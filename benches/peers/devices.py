@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The embedded model in PyTorch or ONNX Runtime, as a contender of `pointsman bench devices`.
+"""The embedded model in PyTorch, ONNX Runtime or OpenVINO, as a contender of `pointsman bench devices`.
 
     pip install torch transformers safetensors              # for torch
     pip install onnx onnxruntime                            # besides, for ort; onnxruntime-gpu for --device cuda
+    pip install onnx openvino nncf                          # besides, for openvino; nncf for its --dtype int8
 
     pointsman bench devices --out report \\
         --peer "torch bf16=python benches/peers/devices.py torch --dtype bf16 --compile" \\
-        --peer "ort f32=python benches/peers/devices.py ort"
+        --peer "ort int8=python benches/peers/devices.py ort --dtype int8"
 
 It reads the weights that Pointsman reads (model.safetensors and card.toml of --model), so that both compute the same. After
 `READY name` it answers lines on standard input: `emb BATCH LENGTH` with the mean-pooled last layer of the first prompt as a
@@ -35,6 +36,8 @@ from transformers import BertConfig, BertModel  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+#: What each program computes in; int8 is ONNX Runtime's dynamic quantisation, and weights of 8 bits in OpenVINO.
+PROGRAMS = {"torch": ["f32", "bf16", "f16"], "ort": ["f32", "f16", "int8"], "openvino": ["f32", "bf16", "int8"]}
 
 
 def ids(batch, length):
@@ -143,6 +146,7 @@ def export(folder, path):
 
 def in_onnx_runtime(args):
     import onnxruntime
+    from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers import optimizer
 
     folder = tempfile.TemporaryDirectory()
@@ -154,9 +158,11 @@ def in_onnx_runtime(args):
     )
     if args.dtype == "f16":
         fused.convert_float_to_float16(keep_io_types=True)
-    elif args.dtype != "f32":
-        sys.exit("ort: --dtype is f32 or f16")
     fused.save_model_to_file(path)
+    if args.dtype == "int8":
+        # The fused operators have no inferred shapes: what is not known to be f32 is told to be.
+        told = {"DefaultTensorType": 1}
+        quantize_dynamic(path, path, weight_type=QuantType.QInt8, per_channel=True, extra_options=told)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads or os.cpu_count()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -175,20 +181,58 @@ def in_onnx_runtime(args):
     return f"ort-{onnxruntime.__version__}-{args.dtype}-{args.device}", make
 
 
+def in_openvino(args):
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        export(args.model, f"{folder}/model.onnx")
+        core = openvino.Core()
+        model = core.read_model(f"{folder}/model.onnx")
+        if args.dtype == "int8":
+            import nncf
+
+            model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
+        settings = {
+            "INFERENCE_NUM_THREADS": args.threads or os.cpu_count(),
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32" if args.dtype == "f32" else "bf16",
+        }
+        compiled = core.compile_model(model, "CPU", settings)
+    request = compiled.create_infer_request()
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+
+    def make(values):
+        fed = dict(zip(names, inputs(values)))
+
+        def run():
+            request.infer(fed, share_inputs=True)
+            return request.get_output_tensor(0).data
+
+        return run
+
+    return f"openvino-{openvino.__version__.split('-')[0]}-{args.dtype}-cpu", make
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", choices=["torch", "ort"])
+    parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--model", type=pathlib.Path, default=REPOSITORY / "models/pointsman-small")
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
-    parser.add_argument("--dtype", choices=DTYPES, default="f32")
+    parser.add_argument("--dtype", choices=["f32", "bf16", "f16", "int8"], default="f32")
     parser.add_argument("--compile", action="store_true", help="torch.compile, a graph for each shape")
     parser.add_argument("--threads", type=int, help="threads on the processor [default: all]")
     args = parser.parse_args()
+    if args.dtype not in PROGRAMS[args.program]:
+        parser.error(f"{args.program}: --dtype is one of {', '.join(PROGRAMS[args.program])}")
+    if args.program == "openvino" and args.device != "cpu":
+        parser.error("openvino: --device is cpu")
     if args.threads:
         torch.set_num_threads(args.threads)
     # Nothing but answers may reach standard output.
     answers, sys.stdout = sys.stdout, sys.stderr
-    name, make = in_torch(args) if args.program == "torch" else in_onnx_runtime(args)
+    begin = {"torch": in_torch, "ort": in_onnx_runtime, "openvino": in_openvino}[args.program]
+    name, make = begin(args)
     print("READY", name, file=answers, flush=True)
     made = {}
     for line in sys.stdin:
