@@ -256,7 +256,7 @@ impl Client {
         let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
         let request = http.get(url).headers(headers);
         let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
-        let status = failure::head(sent, Some(limit), Instant::now() + limit, name).await?.status();
+        let status = failure::head(sent, limit, Instant::now() + limit, name).await?.status();
         if status.is_server_error() {
             let detail = format!("status {}", status.as_u16());
             return Err(UpstreamError::new(ErrorKind::NoReply, name, detail));
@@ -366,7 +366,7 @@ impl Client {
         let http = self.connections.to(&url);
         let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
         let request = http.post(url).headers(outgoing.headers).body(outgoing.body);
-        let limit = outgoing.stream.then_some(policy.first_byte_timeout);
+        let limit = if outgoing.stream { policy.first_byte_timeout } else { policy.reply_timeout };
         let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
         let response = failure::head(sent, limit, call.deadline, name).await?;
         let (status, headers) = (response.status(), headers::of_reply(response.headers()));

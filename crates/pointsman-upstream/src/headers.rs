@@ -32,9 +32,14 @@ const NOT_FORWARDED: [HeaderName; 7] = [
     HeaderName::from_static("api-key"),
 ];
 
-/// The headers of a client's request that a provider gets.
+/// The headers of a client's request that a provider gets, with a wish for a body that can be read: what is compressed cannot be
+/// looked into for its usage, for errors and for its end.
 pub(crate) fn of_request(headers: &HeaderMap) -> HeaderMap {
-    passing(headers, |name| !NOT_FORWARDED.contains(name) && !name.as_str().starts_with("x-pointsman-"))
+    let wanted =
+        |name: &HeaderName| !NOT_FORWARDED.contains(name) && !name.as_str().starts_with("x-pointsman-");
+    let mut kept = passing(headers, wanted);
+    kept.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    kept
 }
 
 /// The headers of a provider's reply that a client gets. Cookies are between the provider and us.
@@ -106,7 +111,7 @@ mod tests {
             ("user-agent", "test"),
         ]);
         let expected =
-            map(&[("accept-encoding", "gzip"), ("openai-organization", "org"), ("user-agent", "test")]);
+            map(&[("accept-encoding", "identity"), ("openai-organization", "org"), ("user-agent", "test")]);
         assert_eq!(of_request(&sent), expected);
     }
 

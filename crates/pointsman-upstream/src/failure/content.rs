@@ -4,12 +4,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use pointsman_domain::ProviderName;
-use serde_json::Value;
 
 use super::broken::telling_of_its_end;
+use super::said::{Said, said};
 use super::whole::until_whole;
 use crate::dialect::Dialect;
-use crate::dialect::sse::{SseEvent, SseParser};
+use crate::dialect::sse::SseParser;
 use crate::error::{ErrorKind, UpstreamError};
 use crate::reply::{Reply, ReplyBody};
 
@@ -57,70 +57,12 @@ pub async fn until_content(
         }
     }
     reply.body = after(came, reply.body);
-    Ok(telling_of_its_end(reply, dialect))
+    Ok(telling_of_its_end(reply, dialect, name))
 }
 
 /// The body again, with the chunks that have come.
 fn after(came: Vec<Bytes>, body: ReplyBody) -> ReplyBody {
     stream::iter(came.into_iter().map(Ok)).chain(body).boxed()
-}
-
-/// What an event says to the client.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    /// That a reply begins, or that the connection is alive.
-    Nothing,
-    /// A part of the reply, or its end.
-    Content,
-    Error(String),
-}
-
-fn said(dialect: Dialect, event: &SseEvent) -> Said {
-    let Ok(value) = serde_json::from_str::<Value>(&event.data) else {
-        // OpenAI's `[DONE]`.
-        return Said::Content;
-    };
-    if value["type"] == "response.failed" {
-        let message = value["response"]["error"]["message"].as_str();
-        return Said::Error(message.unwrap_or("it told of a failed response").to_owned());
-    }
-    let is_error = value["type"] == "error" || value.get("error").is_some_and(|error| !error.is_null());
-    if is_error {
-        // In a stream of Responses the message stands in the event itself.
-        let message = value["error"]["message"].as_str().or(value["error"].as_str());
-        let message = message.or(value["message"].as_str());
-        return Said::Error(message.unwrap_or("it told of an error in its stream").to_owned());
-    }
-    let begins = match dialect {
-        Dialect::Anthropic => matches!(value["type"].as_str(), Some("message_start" | "ping")),
-        Dialect::OpenAiResponses => match value["type"].as_str() {
-            Some("response.created" | "response.in_progress" | "response.queued") => true,
-            Some("response.content_part.added") => true,
-            // A call says its name when it begins.
-            Some("response.output_item.added") => value["item"]["type"] != "function_call",
-            _ => false,
-        },
-        Dialect::OpenAiChat | Dialect::OpenAiCompletions => {
-            let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let says_nothing = |choice: &Value| {
-                let text = choice["text"].as_str().unwrap_or_default();
-                choice["finish_reason"].is_null() && is_blank(&choice["delta"]) && text.is_empty()
-            };
-            choices.iter().all(says_nothing)
-        }
-    };
-    if begins { Said::Nothing } else { Said::Content }
-}
-
-/// Whether a delta holds nothing but the role.
-fn is_blank(delta: &Value) -> bool {
-    let is_empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(values) => values.is_empty(),
-        _ => false,
-    };
-    delta.as_object().is_none_or(|fields| fields.iter().all(|(key, value)| key == "role" || is_empty(value)))
 }
 
 #[cfg(test)]
@@ -151,7 +93,7 @@ mod tests {
         for (dialect, text) in [
             (
                 Dialect::OpenAiChat,
-                "data: {\"choices\":[]}\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"error\":{\"message\":\"late\"}}\n\n",
+                "data: {\"choices\":[]}\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\n",
             ),
             (
                 Dialect::OpenAiChat,
@@ -159,7 +101,7 @@ mod tests {
             ),
             (
                 Dialect::Anthropic,
-                "event: message_start\ndata: {\"type\":\"message_start\"}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\"}\n\n",
+                "event: message_start\ndata: {\"type\":\"message_start\"}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
             ),
         ] {
             assert_eq!(outcome(dialect, STREAM, text).await.as_deref(), Ok(text));
@@ -181,6 +123,11 @@ mod tests {
             (
                 Dialect::Anthropic,
                 "data: {\"type\":\"message_start\"}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n",
+                "busy",
+            ),
+            (
+                Dialect::Anthropic,
+                "data: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n",
                 "busy",
             ),
             (Dialect::Anthropic, "", "its stream ended before it said anything"),

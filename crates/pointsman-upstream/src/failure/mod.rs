@@ -7,6 +7,7 @@ mod budget;
 mod content;
 mod overflow;
 mod policy;
+mod said;
 mod timeouts;
 mod whole;
 

@@ -8,9 +8,10 @@ use pointsman_domain::ModelId;
 /// How failures are met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailurePolicy {
-    /// How long the head of a stream may take. A reply that is not streamed comes when it is whole, and is bound by
-    /// `total_timeout` alone.
+    /// How long the head of a stream may take.
     pub first_byte_timeout: Duration,
+    /// How long the head of a reply that is not streamed may take, which comes when most models have written all of it.
+    pub reply_timeout: Duration,
     /// How long nothing may come within a reply.
     pub idle_timeout: Duration,
     /// How long a request may take, all attempts and the whole reply together.
@@ -35,6 +36,7 @@ impl Default for FailurePolicy {
     fn default() -> Self {
         Self {
             first_byte_timeout: Duration::from_secs(120),
+            reply_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(120),
             total_timeout: Duration::from_secs(600),
             retries: 1,
@@ -57,6 +59,8 @@ impl Default for FailurePolicy {
 pub struct FailureOverrides {
     /// See [`FailurePolicy::first_byte_timeout`].
     pub first_byte_timeout: Option<Duration>,
+    /// See [`FailurePolicy::reply_timeout`].
+    pub reply_timeout: Option<Duration>,
     /// See [`FailurePolicy::idle_timeout`].
     pub idle_timeout: Option<Duration>,
     /// See [`FailurePolicy::total_timeout`].
@@ -79,6 +83,7 @@ impl FailureOverrides {
     pub fn over(&self, policy: FailurePolicy) -> FailurePolicy {
         FailurePolicy {
             first_byte_timeout: self.first_byte_timeout.unwrap_or(policy.first_byte_timeout),
+            reply_timeout: self.reply_timeout.unwrap_or(policy.reply_timeout),
             idle_timeout: self.idle_timeout.unwrap_or(policy.idle_timeout),
             total_timeout: self.total_timeout.unwrap_or(policy.total_timeout),
             retries: self.retries.unwrap_or(policy.retries),

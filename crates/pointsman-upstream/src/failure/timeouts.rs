@@ -13,11 +13,11 @@ use crate::reply::ReplyBody;
 /// What `reply` gives, if it comes within `limit` and before `deadline`.
 pub(crate) async fn head<T>(
     reply: impl Future<Output = Result<T, UpstreamError>>,
-    limit: Option<Duration>,
+    limit: Duration,
     deadline: Instant,
     name: &ProviderName,
 ) -> Result<T, UpstreamError> {
-    let until = limit.map_or(deadline, |limit| deadline.min(Instant::now() + limit));
+    let until = deadline.min(Instant::now() + limit);
     match timeout_at(until, reply).await {
         Ok(reply) => reply,
         Err(_) => Err(UpstreamError::new(ErrorKind::Timeout, name, late(until, deadline))),
@@ -88,17 +88,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_has_to_come_in_time() {
-        for (limit, left, why) in [
-            (Some(MOMENT), AGE, "nothing came"),
-            (Some(AGE), MOMENT, "the time of the request is up"),
-            (None, MOMENT, "the time of the request is up"),
-        ] {
+        for (limit, left, why) in
+            [(MOMENT, AGE, "nothing came"), (AGE, MOMENT, "the time of the request is up")]
+        {
             let never = std::future::pending::<Result<(), UpstreamError>>();
             let error = head(never, limit, Instant::now() + left, &name()).await.expect_err("late");
             let said = format!("provider `p` did not answer in time: {why}");
             assert_eq!((error.kind(), error.to_string()), (ErrorKind::Timeout, said));
         }
         let at_once = std::future::ready(Ok(7));
-        assert_eq!(head(at_once, Some(AGE), Instant::now() + AGE, &name()).await, Ok(7));
+        assert_eq!(head(at_once, AGE, Instant::now() + AGE, &name()).await, Ok(7));
     }
 }

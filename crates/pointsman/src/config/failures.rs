@@ -7,8 +7,14 @@ use pointsman_upstream::{FailureOverrides, FailurePolicies};
 use super::reading;
 
 /// What may be set for all, for a table and for a model.
-const KEYS: [&str; 5] =
-    ["first_byte_timeout_ms", "idle_timeout_ms", "retries", "retry_delay_ms", "retry_delay_max_ms"];
+const KEYS: [&str; 6] = [
+    "first_byte_timeout_ms",
+    "reply_timeout_ms",
+    "idle_timeout_ms",
+    "retries",
+    "retry_delay_ms",
+    "retry_delay_max_ms",
+];
 
 /// What may be set for all and for a table: a request may ask several models.
 const TABLE_KEYS: [&str; 1] = ["total_timeout_ms"];
@@ -129,6 +135,7 @@ fn set(own: &mut FailureOverrides, entry: &Entry<'_>, known: &[&str], diagnostic
     }
     match entry.name() {
         "first_byte_timeout_ms" => own.first_byte_timeout = reading::milliseconds(entry, diagnostics),
+        "reply_timeout_ms" => own.reply_timeout = reading::milliseconds(entry, diagnostics),
         "idle_timeout_ms" => own.idle_timeout = reading::milliseconds(entry, diagnostics),
         "total_timeout_ms" => own.total_timeout = reading::milliseconds(entry, diagnostics),
         "retry_delay_ms" => own.retry_delay = reading::milliseconds(entry, diagnostics),

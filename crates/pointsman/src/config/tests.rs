@@ -79,6 +79,7 @@ fn every_key_is_read() {
         keep_mb = 50
         [failures]
         first_byte_timeout_ms = 1
+        reply_timeout_ms = 12
         idle_timeout_ms = 2
         total_timeout_ms = 3
         retries = 4
@@ -124,6 +125,7 @@ fn every_key_is_read() {
         config.failures.usual,
         FailurePolicy {
             first_byte_timeout: ms(1),
+            reply_timeout: ms(12),
             idle_timeout: ms(2),
             total_timeout: ms(3),
             retries: 4,

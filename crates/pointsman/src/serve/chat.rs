@@ -170,6 +170,9 @@ async fn routed(
     let mut trail = Trail::of(sidecar, &routed, arrival);
     let about = routed.summary();
     let (candidates, call) = (routed.candidates(&live.policy), Call { about: &about, ..call });
+    let models = live.policy.models();
+    let candidates =
+        caller.affordable(candidates, models, &mut trail.attempts).inspect_err(|_| trail.failed())?;
     let answer = first_answer(sidecar, live, candidates, call, &mut trail.attempts).await;
     let tried = attempts_header(&trail.attempts);
     let answer = answer.map_err(|unanswered| {

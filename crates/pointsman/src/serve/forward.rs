@@ -70,6 +70,7 @@ pub(super) async fn first_answer(
             && !upstream.breakers().admit(&target, Instant::now())
         {
             go_on(sidecar, &name, next, "left alone");
+            attempts.push(passed_over(&name, &target, "left_alone"));
             failed.push(name);
             continue;
         }
@@ -232,6 +233,17 @@ fn go_on(sidecar: &Sidecar, from: &ModelName, to: &ModelName, cause: &str) {
     sidecar.metrics.fell_back(from.as_str(), to.as_str());
 }
 
+/// A model that was not asked, and why.
+pub(super) fn passed_over(model: &ModelName, target: &ModelId, why: &'static str) -> Attempt {
+    Attempt {
+        model: model.clone(),
+        target: target.clone(),
+        status: None,
+        error: Some(why.into()),
+        head_us: 0,
+    }
+}
+
 /// A call as it is recorded.
 fn attempt(
     model: &ModelName,
@@ -248,7 +260,8 @@ fn attempt(
     }
 }
 
-/// Tells of each call, if there was more than one or none was answered: `gpt=503,gpt=upstream_timeout,claude=200`.
+/// Tells of each call and each model that was passed over, if there was more than one or none was answered:
+/// `gpt=503,gpt=upstream_timeout,o3=left_alone,claude=200`.
 pub(super) fn attempts_header(attempts: &[Attempt]) -> Option<(HeaderName, HeaderValue)> {
     if let [Attempt { status: Some(_), .. }] | [] = attempts {
         return None;

@@ -12,8 +12,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use pointsman_domain::ModelId;
-use pointsman_policy::{Price, UnixMicros};
+use pointsman_domain::{ModelId, ModelName};
+use pointsman_policy::{Models, Price, UnixMicros};
+use pointsman_record::Attempt;
 use pointsman_upstream::openai::ErrorBody;
 use pointsman_upstream::{Call, Reply};
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ pub(super) use self::kept::{finish, restore, run};
 use self::key::Key;
 use super::clock;
 use super::error::ApiError;
+use super::forward::passed_over;
 use super::sidecar::Sidecar;
 use crate::config::{ClientKey, KeyHash};
 
@@ -122,6 +124,29 @@ impl Caller {
                 Err(ApiError::new(StatusCode::FORBIDDEN, body))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Those of `candidates` that the key may pay for: all, or those with a price if it may only spend so much. The others are noted
+    /// in `attempts`.
+    ///
+    /// # Errors
+    /// When none is left.
+    pub(super) fn affordable(
+        &self,
+        candidates: Vec<(ModelName, ModelId)>,
+        models: &Models,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Vec<(ModelName, ModelId)>, ApiError> {
+        if !self.0.as_ref().is_some_and(|key| key.may_spend_so_much()) {
+            return Ok(candidates);
+        }
+        let has_price = |name: &ModelName| models.get(name).is_some_and(|model| model.price.is_some());
+        let (kept, left): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(name, _)| has_price(name));
+        attempts.extend(left.iter().map(|(name, target)| passed_over(name, target, "price_unknown")));
+        match left.first() {
+            Some((_, target)) if kept.is_empty() => self.may_spend_at(target, None).map(|()| kept),
+            _ => Ok(kept),
         }
     }
 

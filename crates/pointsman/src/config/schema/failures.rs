@@ -11,6 +11,9 @@ pub(super) struct Failures {
     /// How long the head of a stream may take, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000), extend("default" = 120_000))]
     first_byte_timeout_ms: Option<u64>,
+    /// How long the head of a reply that is not streamed may take, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000), extend("default" = 300_000))]
+    reply_timeout_ms: Option<u64>,
     /// How long nothing may come within a reply, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000), extend("default" = 120_000))]
     idle_timeout_ms: Option<u64>,
@@ -52,6 +55,9 @@ struct TableFailures {
     /// How long the head of a stream may take, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000))]
     first_byte_timeout_ms: Option<u64>,
+    /// How long the head of a reply that is not streamed may take, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    reply_timeout_ms: Option<u64>,
     /// How long nothing may come within a reply, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000))]
     idle_timeout_ms: Option<u64>,
@@ -77,6 +83,9 @@ struct ModelFailures {
     /// How long the head of a stream may take, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000))]
     first_byte_timeout_ms: Option<u64>,
+    /// How long the head of a reply that is not streamed may take, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    reply_timeout_ms: Option<u64>,
     /// How long nothing may come within a reply, in milliseconds.
     #[schemars(range(min = 1, max = 86_400_000))]
     idle_timeout_ms: Option<u64>,

@@ -64,15 +64,16 @@ async fn a_model_that_fails_too_often_is_left_alone() {
     let mut upstream = Upstream::start().await;
     let config = upstream.config(&["fail", "echo"]) + "[failures]\nretries = 0\nbreaker_failures = 2\n";
     let app = app(&config);
-    for _ in 0..4 {
+    for attempts in ["fail=500,echo=200", "fail=500,echo=200", "fail=left_alone,echo=200"] {
         let answer = ask(&app, post(PATH, chat("auto", "hi"))).await;
         assert_eq!(
             (answer.header("x-pointsman-model"), answer.header("x-pointsman-failed")),
             ("echo", "fail")
         );
+        assert_eq!(answer.header("x-pointsman-attempts"), attempts);
     }
     let (fail, echo) = ("fail-model", "echo-model");
-    assert_eq!(asked(&mut upstream), [fail, echo, fail, echo, echo, echo]);
+    assert_eq!(asked(&mut upstream), [fail, echo, fail, echo, echo]);
     // Where there is no other it is asked all the same.
     assert_eq!(ask(&app, post(PATH, chat("fail", "hi"))).await.status.as_u16(), 500);
 }
@@ -216,6 +217,20 @@ async fn providers_that_are_not_there_are_passed_over() {
         ("echo", "fail,refused")
     );
     assert_eq!(asked(&mut upstream), ["echo-model"]);
+}
+
+#[tokio::test]
+async fn a_model_that_hangs_makes_way() {
+    let upstream = Upstream::start().await;
+    let limit = "[failures]\nfirst_byte_timeout_ms = 40\nreply_timeout_ms = 40\n";
+    let app = app(&(upstream.config(&["hang", "echo"]) + limit));
+    for body in [chat("auto", "hi"), streamed("auto")] {
+        let answer = ask(&app, post(PATH, body)).await;
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.header("x-pointsman-attempts")),
+            ("echo", "hang=upstream_timeout,echo=200")
+        );
+    }
 }
 
 #[tokio::test]

@@ -158,6 +158,25 @@ async fn what_has_no_price_is_not_for_keys_that_may_spend_so_much() {
 }
 
 #[tokio::test]
+async fn tables_pass_over_what_has_no_price_for_keys_that_may_spend_so_much() {
+    let upstream = Upstream::start().await;
+    let keys = section("ann", "secret", "usd_per_day = 1") + &section("bob", "other", "");
+    let priced = "gpt = { use = \"gpt/gpt-model\", price = { input = 1.0, output = 2.0 } }";
+    let config = upstream.config(&["echo", "gpt"]).replace("gpt = \"gpt/gpt-model\"", priced) + &keys;
+    let app = app(&config);
+    for (key, model, attempts) in [("secret", "gpt", "echo=price_unknown,gpt=200"), ("other", "echo", "")] {
+        let answer = ask(&app, with_key(post(PATH, chat("auto", "hi")), "x-api-key", key)).await;
+        assert_eq!(
+            (answer.header("x-pointsman-model"), answer.header("x-pointsman-attempts")),
+            (model, attempts)
+        );
+    }
+    let app = super::app(&(upstream.config(&["echo"]) + &keys));
+    let answer = ask(&app, with_key(post(PATH, chat("auto", "hi")), "x-api-key", "secret")).await;
+    assert_eq!(answer.error(), (403, "permission_error".into(), json!("model"), json!("price_unknown")));
+}
+
+#[tokio::test]
 async fn a_clients_key_stays_here() {
     let mut upstream = Upstream::start().await;
     let app = app(&(upstream.config(&["echo"]) + &section("ann", "secret", "")));
