@@ -41,7 +41,7 @@ pub use features::features;
 pub use gate::Gate;
 pub use model::{DIFFICULTY_HEAD, Logits, Model, TASK_HEAD};
 pub use precision::{ParsePrecisionError, Precision};
-pub use queue::{Labeller, Pending, Queue, QueueError, QueueLimits};
+pub use queue::{Labeller, Pace, Pending, Queue, QueueError, QueueLimits};
 pub use row::LabelsRow;
 pub use script::{ParseScriptError, Script};
 pub use source::{

@@ -50,7 +50,14 @@ pub(super) fn is_image_prompt(text: &str) -> bool {
     let styles = phrases.iter().filter(|phrase| is_style(phrase)).count();
     let short = phrases.iter().filter(|phrase| phrase.split_whitespace().count() <= 5).count();
     let listed = phrases.len() >= 5 && short * 3 >= phrases.len() * 2;
-    (phrases.len() >= 3 && has_notation(&lower)) || (listed && styles >= 2)
+    let signed =
+        phrases.len() >= 3 && short == phrases.len() && phrases.iter().any(|phrase| is_signature(phrase));
+    (phrases.len() >= 3 && has_notation(&lower)) || (listed && styles >= 2) || (signed && styles >= 1)
+}
+
+/// Whose manner a picture has, or with what it was made, as only such descriptions say it in a phrase of its own.
+fn is_signature(phrase: &str) -> bool {
+    phrase.starts_with("by ") || ["octane render", "unreal engine"].contains(&phrase)
 }
 
 /// A phrase of at most four words, one of [`STYLES`] among them.

@@ -34,6 +34,7 @@ pub fn by_text(prompt: &Prompt, supported: &[Script]) -> Option<AbstainReason> {
     if is_binary(sample)
         || has_no_word(sample)
         || is_encoded(sample)
+        || is_dump(sample)
         || is_gibberish(sample)
         || is_image_prompt(sample)
     {
@@ -66,8 +67,29 @@ fn has_no_word(text: &str) -> bool {
     !text.chars().any(char::is_alphanumeric)
 }
 
+/// Bytes written out: at least four of `0x7f`, `7f` or `01100001`, or percent-encoding, and nothing else. Numbers alone are left
+/// to the model, for two digits may be anything, and so are the squares of a chessboard.
+fn is_dump(text: &str) -> bool {
+    let words: Vec<&str> = text.split([' ', '\n', '\t', ',']).filter(|word| !word.is_empty()).collect();
+    let digits = |word: &str| word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word).to_owned();
+    let is_byte = |word: &&str| {
+        let digits = digits(word);
+        digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let is_bits = |word: &&str| word.len() == 8 && word.bytes().all(|b| matches!(b, b'0' | b'1'));
+    let has_letters = words.iter().any(|word| word.bytes().any(|b| b.is_ascii_alphabetic()));
+    let is_square = |word: &&str| matches!(word.as_bytes(), [b'a'..=b'h', b'1'..=b'8']);
+    let bytes = has_letters && words.iter().all(is_byte) && !words.iter().all(is_square);
+    let listed = words.len() >= 4 && (bytes || words.iter().all(is_bits));
+    let escapes = text.matches('%').count() * 3;
+    listed || (escapes >= 12 && share(escapes, text.len()) > 0.6 && !text.contains(char::is_whitespace))
+}
+
 /// Base64, hexadecimal and the like with hardly a word around it.
 fn is_encoded(text: &str) -> bool {
+    if is_short_base64(text) {
+        return true;
+    }
     let visible: usize = text.split_whitespace().map(str::len).sum();
     let blobs: usize = text.split_whitespace().filter(|word| is_blob(word)).map(str::len).sum();
     let words = text
@@ -78,6 +100,17 @@ fn is_encoded(text: &str) -> bool {
         })
         .count();
     words < 2 && share(blobs, visible) > BLOB_SHARE
+}
+
+/// Nothing but one word of base64 that is too short for [`is_blob`]: whole groups of four, the last filled up with `=` or a
+/// digit in it, and capitals and small letters changing as they do in no name.
+fn is_short_base64(text: &str) -> bool {
+    let word = text.trim_end_matches('=').as_bytes();
+    let is_whole =
+        text.len().is_multiple_of(4) && (12..40).contains(&text.len()) && text.len() - word.len() <= 2;
+    let in_alphabet = word.iter().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b));
+    let marked = text.len() > word.len() || word.iter().any(u8::is_ascii_digit);
+    is_whole && in_alphabet && marked && is_mixed(word)
 }
 
 /// A run of at least 20 characters of the base64 alphabet that changes between capitals, small letters and digits more
@@ -91,6 +124,11 @@ fn is_blob(word: &str) -> bool {
     if hexadecimal {
         return bytes.len() >= 32 && bytes.iter().any(|b| !b.is_ascii_digit());
     }
+    is_mixed(bytes)
+}
+
+/// Capitals and small letters that change, with digits, more often than in two of five places.
+fn is_mixed(bytes: &[u8]) -> bool {
     let kind = |b: &u8| (b.is_ascii_uppercase(), b.is_ascii_lowercase(), b.is_ascii_digit());
     let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
     let mixed = [u8::is_ascii_uppercase, u8::is_ascii_lowercase].iter().all(|of| bytes.iter().any(of));
@@ -157,6 +195,13 @@ mod tests {
             "sdlkfjghsldkfjghlskdfjg",
             "\u{0}\u{1}\u{2}ELF\u{0}\u{0}\u{3}\u{0}",
             "lighthouse, storm, dramatic clouds, oil painting, highly detailed, 8k",
+            "aGVsbG8gd29ybGQ=",
+            "c2VjcmV0MTIz",
+            "0x7f 0x45 0x4c 0x46 0x02",
+            "7f 45 4c 46 02 01 01 00",
+            "%48%65%6C%6C%6F%20%77%6F%72%6C%64",
+            "01101000 01100101 01101100 01101100 01101111",
+            "portrait of a wizard, by greg rutkowski, trending on artstation",
             "%PDF\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}x\u{FFFD}",
         ] {
             assert_eq!(reason(text), Some(AbstainReason::NotLanguage), "{text:?}");
@@ -176,6 +221,14 @@ mod tests {
             "Angstschweiß",
             "Rechtsschutzversicherungsgesellschaften",
             "internationalization",
+            "JavaScript==",
+            "YouTubeMusic",
+            "iPhone15ProMax",
+            "10 20 30 40",
+            "e4 e5 d4 d5",
+            "12, 15, 17, 21, 24",
+            "100% of 50% of 20% is 10%",
+            "paint me a picture, trending on artstation, and tell me who made it",
             "get_user_by_id_and_organization_name",
             "AbstractSingletonProxyFactoryBean",
             "src/main/java/com/example/service/UserAccountService",

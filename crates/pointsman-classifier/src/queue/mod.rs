@@ -3,6 +3,7 @@
 //! Worker threads sleep until there is work, then take everything that is queued, up to a batch's budget. Nothing waits
 //! for a timer: a lone prompt is classified at once, and batches grow only while the workers are busy.
 
+mod pace;
 mod waiting;
 
 use std::fmt;
@@ -11,11 +12,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use pointsman_domain::{Labels, Prompt};
 
 use crate::classifier::{Classifier, ClassifyError};
+pub use pace::Pace;
 use waiting::{Job, Waiting};
 
 /// What labels prompts. [`Classifier`] does; tests put something simpler in its place.
@@ -73,12 +76,16 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Starts the workers.
+    /// Starts the workers. Batches are as large as `limits` say, or smaller if there is a `pace` to keep to.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(labeller: Arc<dyn Labeller>, limits: QueueLimits) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { limits, waiting: Mutex::default(), work: Condvar::new() });
+    pub fn start(
+        labeller: Arc<dyn Labeller>,
+        limits: QueueLimits,
+        pace: Option<Pace>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { limits, pace, waiting: Mutex::default(), work: Condvar::new() });
         // Made first, so that an error below closes the queue and ends the workers that have started.
         let mut queue = Self { labeller, shared, workers: Vec::new() };
         for number in 0..limits.workers.max(1) {
@@ -175,6 +182,8 @@ pub enum QueueError {
     Full {
         /// How many are waiting.
         waiting: usize,
+        /// How long these will about take, if that has been measured.
+        wait: Option<Duration>,
     },
     /// The workers have ended.
     #[error("the classifier has been shut down")]
@@ -189,6 +198,7 @@ pub enum QueueError {
 
 struct Shared {
     limits: QueueLimits,
+    pace: Option<Pace>,
     waiting: Mutex<Waiting>,
     work: Condvar,
 }
@@ -200,22 +210,35 @@ impl Shared {
     }
 
     fn push(&self, job: Job) -> Result<(), QueueError> {
-        self.lock().push(job, &self.limits)?;
+        self.lock().push(job, &self.limits, self.pace.as_ref())?;
         self.work.notify_one();
         Ok(())
     }
 
     fn work_off(&self, labeller: &dyn Labeller) {
         while let Some(batch) = self.next_batch() {
-            answer(labeller, batch);
+            match &self.pace {
+                Some(pace) => {
+                    let tokens = batch.iter().map(|job| job.tokens).sum();
+                    pace.time(tokens, || answer(labeller, batch));
+                }
+                None => answer(labeller, batch),
+            }
         }
+    }
+
+    /// What the next batch may hold.
+    fn limits_now(&self) -> QueueLimits {
+        let most = self.limits.batch_tokens;
+        let batch_tokens = self.pace.as_ref().map_or(most, |pace| pace.tokens(most));
+        QueueLimits { batch_tokens, ..self.limits }
     }
 
     /// Waits for work and takes a batch; nothing once the queue is closed and empty.
     fn next_batch(&self) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
-            let batch = waiting.take(&self.limits);
+            let batch = waiting.take(&self.limits_now());
             if !batch.is_empty() {
                 return Some(batch);
             }

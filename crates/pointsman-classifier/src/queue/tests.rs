@@ -89,7 +89,7 @@ fn limits() -> QueueLimits {
 /// A queue whose only worker is busy with the prompt `busy`.
 fn busy(limits: QueueLimits) -> (Queue, Control, Pending) {
     let (labeller, control) = scripted();
-    let queue = Queue::start(labeller, limits).expect("threads");
+    let queue = Queue::start(labeller, limits, None).expect("threads");
     let pending = queue.submit(Prompt::from_text("busy"));
     assert_eq!(control.batches.recv().expect("a batch"), ["busy"]);
     (queue, control, pending)
@@ -141,7 +141,10 @@ fn a_batch_keeps_to_its_tokens_and_a_long_prompt_goes_alone() {
 fn a_full_queue_refuses_at_once() {
     let (queue, control, _first) = busy(limits());
     let waiting = submit(&queue, &["a", "b", "c", "d"]);
-    assert_eq!(tokens(queue.submit(Prompt::from_text("e"))), Err(QueueError::Full { waiting: 4 }));
+    assert_eq!(
+        tokens(queue.submit(Prompt::from_text("e"))),
+        Err(QueueError::Full { waiting: 4, wait: None })
+    );
     drop(waiting);
     let fits = queue.submit(Prompt::from_text("f"));
     assert_eq!(queue.len(), 1, "prompts whose callers have gone make room");
@@ -156,7 +159,10 @@ fn waiting_bytes_are_bounded_over_all_turns() {
     let turn = || Turn { role: pointsman_domain::Role::User, text: "x".repeat(60) };
     let large = Prompt::from_turns(vec![turn(), turn()]);
     let let_in = queue.submit(large.clone());
-    assert_eq!(tokens(queue.submit(Prompt::from_text("a"))), Err(QueueError::Full { waiting: 1 }));
+    assert_eq!(
+        tokens(queue.submit(Prompt::from_text("a"))),
+        Err(QueueError::Full { waiting: 1, wait: None })
+    );
     control.leave.send(()).expect("a labeller");
     control.run();
     assert_eq!(tokens(let_in), Ok(60), "a prompt above the limit is let in when nothing waits");
@@ -211,7 +217,7 @@ fn many_threads_and_workers_lose_nothing() {
         }
     }
     let limits = QueueLimits { prompts: 10_000, workers: 3, ..QueueLimits::default() };
-    let queue = Queue::start(Arc::new(Instant), limits).expect("threads");
+    let queue = Queue::start(Arc::new(Instant), limits, None).expect("threads");
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

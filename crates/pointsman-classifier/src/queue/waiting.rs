@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_channel::oneshot;
 use pointsman_domain::{Labels, Prompt};
 
-use super::{QueueError, QueueLimits};
+use super::{Pace, QueueError, QueueLimits};
 
 /// A prompt with its place in line.
 pub(super) struct Job {
@@ -30,8 +30,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Lets a job in, if there is room.
-    pub(super) fn push(&mut self, job: Job, limits: &QueueLimits) -> Result<(), QueueError> {
+    /// Lets a job in, if there is room; if not, `pace` tells how long there will be none.
+    pub(super) fn push(
+        &mut self,
+        job: Job,
+        limits: &QueueLimits,
+        pace: Option<&Pace>,
+    ) -> Result<(), QueueError> {
         if self.closed {
             return Err(QueueError::Closed);
         }
@@ -40,7 +45,9 @@ impl Waiting {
             self.drop_cancelled();
         }
         if self.is_full(job.bytes, limits) {
-            return Err(QueueError::Full { waiting: self.jobs.len() });
+            let tokens = self.jobs.iter().map(|job| job.tokens).sum();
+            let wait = pace.and_then(|pace| pace.of(tokens));
+            return Err(QueueError::Full { waiting: self.jobs.len(), wait });
         }
         self.bytes += job.bytes;
         self.jobs.push_back(job);

@@ -122,7 +122,7 @@ fn abstention_has_its_reasons() {
 #[test]
 fn a_queue_gives_the_same_labels() {
     let classifier = Arc::new(classifier());
-    let queue = Queue::start(classifier.clone(), QueueLimits::default()).expect("threads");
+    let queue = Queue::start(classifier.clone(), QueueLimits::default(), None).expect("threads");
     let prompts = prompts();
     let pending: Vec<_> = prompts.iter().map(|prompt| queue.submit(prompt.clone())).collect();
     // Dropping the queue finishes what is queued, so every future is ready afterwards.

@@ -1,11 +1,12 @@
 //! `POST /v1/classify`: labels without a decision.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pointsman_classifier::{LabelsRow, QueueError};
@@ -50,9 +51,16 @@ async fn row(sidecar: &Sidecar, input: Input) -> Result<Value, ApiError> {
 async fn label(sidecar: &Sidecar, prompt: Prompt) -> Result<Labels, ApiError> {
     let start = Instant::now();
     let labels = sidecar.labelling.of(prompt).await.map_err(|error| match error {
-        QueueError::Full { .. } | QueueError::Closed => ApiError::overloaded(error.to_string()),
+        QueueError::Full { wait, .. } => ApiError::overloaded(error.to_string()).with(retry_after_ms(wait)),
+        QueueError::Closed => ApiError::overloaded(error.to_string()),
         QueueError::Failed { .. } => ApiError::internal(error.to_string()),
     })?;
     sidecar.metrics.classified(&labels, start.elapsed());
     Ok(labels)
+}
+
+/// When to try again, as OpenAI's clients read it, if that is known; `retry-after` has whole seconds only.
+fn retry_after_ms(wait: Option<Duration>) -> HeaderMap {
+    let ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+    ms.map(|ms| (HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms))).into_iter().collect()
 }

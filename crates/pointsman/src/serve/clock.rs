@@ -2,7 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::time::{Instant, SystemTime};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use pointsman_policy::UnixMicros;
 
@@ -15,6 +16,12 @@ pub(super) fn now() -> UnixMicros {
 #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is read")]
 pub(super) fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// How long ago this was first asked.
+pub(super) fn since_start() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(monotonic);
+    monotonic().duration_since(*START)
 }
 
 /// Now, for what is signed.

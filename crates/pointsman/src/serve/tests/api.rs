@@ -287,6 +287,7 @@ async fn a_full_queue_turns_classify_away_for_a_while() {
     let answer = ask(&app, post("/v1/classify", json!({"text": "third"}).to_string())).await;
     assert_eq!(answer.error(), (503, "server_error".into(), Value::Null, json!("overloaded")));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
+    assert!(!answer.headers.contains_key("retry-after-ms"), "nothing has been measured");
     let answer = ask(&app, post("/v1/chat/completions", chat("auto", "fourth"))).await;
     assert_eq!((answer.status, answer.header("x-pointsman-rule")), (StatusCode::OK, "unsure"));
     drop(gate);
