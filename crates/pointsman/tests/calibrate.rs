@@ -58,6 +58,50 @@ fn abilities_are_written_told_and_used() {
     assert!(told.contains("80 outcomes of 2 models") && told.contains("[policy]"), "{told}");
 }
 
+/// What was known is of use only if it is found, and an ability that the router does not find is of none.
+#[test]
+fn the_names_of_a_table_stand_for_its_models() {
+    let folder = folder_with_outcomes(40);
+    let table = r#"
+        [models]
+        ours = "openai/gpt-4o-mini"
+        theirs = { use = "demo/theirs", like = "gpt-4o-mini" }
+        [route]
+        default = "theirs"
+    "#;
+    std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
+    let output = pointsman(folder.path(), &[&CALIBRATE[..], &["--json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON on standard output");
+    assert_eq!(report["models"], serde_json::json!(["gpt-4o-mini-2024-07-18", "demo/theirs"]), "{report}");
+    let abilities =
+        std::fs::read_to_string(folder.path().join("calibration/abilities.toml")).expect("written");
+    assert!(abilities.contains("[models.\"demo/theirs\"]"), "{abilities}");
+    assert!(!abilities.contains("[models.\"ours\"]"), "{abilities}");
+    let (_, own) = abilities.split_once("[models.\"gpt-4o-mini-2024-07-18\"]").expect("listed");
+    let (own, _) = own.split_once("[models.").expect("not the last");
+    assert!(own.contains("aliases = [\"gpt-4o-mini\"]") && own.contains("items = 40"), "{own}");
+}
+
+/// The table may be anywhere, and so may be whoever starts the server.
+#[test]
+fn the_lines_that_are_told_can_be_used_as_they_are() {
+    let folder = folder_with_outcomes(40);
+    let table = "[models]\nours = \"demo/ours\"\n[route]\ndefault = \"ours\"\n";
+    std::fs::create_dir(folder.path().join("elsewhere")).expect("made");
+    let config = folder.path().join("elsewhere/pointsman.toml");
+    std::fs::write(&config, table).expect("written");
+    let there = ["--config", "elsewhere/pointsman.toml"];
+    let output = pointsman(folder.path(), &[&CALIBRATE[..], &there].concat());
+    let told = text(&output.stdout);
+    let (_, lines) =
+        told.split_once("to use it:").unwrap_or_else(|| panic!("{told}{}", text(&output.stderr)));
+    let used = table.to_owned() + &lines.replace("[policy]", "[policy]\nmode = \"target\"");
+    std::fs::write(&config, &used).expect("written");
+    let output = pointsman(folder.path(), &[&["route", "--json", "What is 4?"][..], &there].concat());
+    assert!(output.status.success(), "{used}{}", text(&output.stderr));
+}
+
 #[test]
 fn too_few_outcomes_are_refused_with_the_number_that_is_needed() {
     let folder = folder_with_outcomes(10);
@@ -81,6 +125,7 @@ fn folder_with_records(count: usize) -> tempfile::TempDir {
         record["prompt"] =
             serde_json::json!({"full": [{"role": "user", "content": format!("What is {n} plus 7?")}]});
         record["answered"]["attempts"][1]["model"] = model.into();
+        record["answered"]["attempts"][1]["target"] = format!("demo/{model}").into();
         record["feedback"]["score"] = score.into();
         writeln!(lines, "{record}").expect("written");
     }
@@ -99,7 +144,7 @@ fn scored_records_are_outcomes() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON on standard output");
     let used = serde_json::json!({"scored": 80, "with_prompt": 80, "left_out": 1});
     assert_eq!((&report["taken"], &report["records"]), (&"abilities".into(), &used), "{report}");
-    assert_eq!(report["models"], serde_json::json!(["ours", "theirs"]));
+    assert_eq!(report["models"], serde_json::json!(["demo/ours", "demo/theirs"]), "by where they were");
     let told = text(&pointsman(folder.path(), &calibrate).stdout);
     assert!(told.contains("80 records with a score, 80 of them with the prompt"), "{told}");
     assert!(told.contains("1 record left out"), "{told}");

@@ -1,6 +1,6 @@
 //! Abilities by posterior mode, given what is known of the prompts' difficulties.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pointsman_domain::{Ability, Labels, ModelName, Task};
 use pointsman_policy::{Abilities, Discrimination, Estimate, LIKE_SD, ModelAbility};
@@ -42,7 +42,7 @@ pub(super) struct Difficulty {
 impl Fitted {
     /// What was believed before: `known` abilities, and for other models the distribution of the reference pool.
     pub(super) fn before(observed: &Observed, known: &Abilities) -> Self {
-        let believed = |name: &String| match known.find(name) {
+        let believed = |name: &ModelName| match known.find(name.as_str()) {
             Some((_, model)) => {
                 let Estimate { ability, se, .. } = model.general;
                 Believed {
@@ -121,12 +121,16 @@ impl Fitted {
         }
     }
 
-    /// `known` with the abilities of the observed models in the place of what was known of them.
+    /// `known` with the abilities of the observed models in the place of what was known of them. No two of their names are
+    /// one listed model: [`Names`](super::Names) would have given both the same.
     pub(super) fn merged(&self, observed: &Observed, known: &Abilities) -> Abilities {
         let mut merged = known.clone();
+        let mut replaced = BTreeSet::new();
         for (name, model) in observed.models.iter().zip(&self.models) {
-            let own = known.find(name).map_or_else(|| ModelName::new(name.clone()), |(own, _)| own.clone());
-            merged.models.insert(own, model.ability.clone());
+            let own = known.find(name.as_str()).map_or(name, |(own, _)| own);
+            let is_first = replaced.insert(own);
+            debug_assert!(is_first, "{name} is the second name of {own}");
+            merged.models.insert(own.clone(), model.ability.clone());
         }
         merged
     }

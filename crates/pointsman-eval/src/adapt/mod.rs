@@ -8,6 +8,7 @@
 
 mod abilities;
 mod difficulty;
+mod names;
 mod observed;
 mod quality;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use crate::linear::{Linear, LinearError};
 use abilities::Fitted;
+pub use names::{NamedModel, Names};
 pub use observed::{Described, Observation, Observed};
 pub use quality::Quality;
 
@@ -78,7 +80,8 @@ pub struct Compared {
     pub gain_se: f64,
 }
 
-/// Fits abilities and, with enough prompts, a head to what was `observed`, starting from what `known` says.
+/// Fits abilities and, with enough prompts, a head to what was `observed`, starting from what `known` says, which
+/// [`Names::before`] gives with what models are said to be like.
 ///
 /// # Errors
 /// When there are too few outcomes, or a number is not finite.

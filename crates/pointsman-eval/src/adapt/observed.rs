@@ -1,12 +1,12 @@
 //! Outcomes beside what the classifier says of their prompts.
 
-use pointsman_domain::{Group, Labels};
+use pointsman_domain::{Group, Labels, ModelName};
 
 /// Outcomes of named models on prompts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
-    /// Names of the models.
-    pub models: Vec<String>,
+    /// Names of the models as [`Names`](super::Names) gives them, each once, whatever the case.
+    pub models: Vec<ModelName>,
     /// The prompts.
     pub prompts: Vec<Described>,
     /// The outcomes, by prompt.
@@ -38,12 +38,13 @@ pub struct Observation {
 }
 
 impl Observed {
-    /// Adds a prompt, and of each model that answered it the name, the share of successes and of how many trials that is.
-    pub fn add<'a>(&mut self, described: Described, outcomes: impl IntoIterator<Item = (&'a str, f64, f64)>) {
+    /// Adds a prompt, and of each model that answered it the name that [`Names`](super::Names) gives it, the share of
+    /// successes and of how many trials that is. A model may come twice: both are trials of it.
+    pub fn add(&mut self, described: Described, outcomes: impl IntoIterator<Item = (ModelName, f64, f64)>) {
         let prompt = self.prompts.len();
         self.prompts.push(described);
         for (name, score, trials) in outcomes {
-            let model = self.model(name);
+            let model = self.place(name);
             self.observations.push(Observation { prompt, model, score, trials });
         }
     }
@@ -53,12 +54,22 @@ impl Observed {
         self.prompts.iter().all(|prompt| !prompt.embedding.is_empty())
     }
 
+    /// Whether there are outcomes of the model called `name`.
+    pub(super) fn has(&self, name: &ModelName) -> bool {
+        self.find(name).is_some()
+    }
+
     /// The place of the model called `name`, which is added if it is new.
-    fn model(&mut self, name: &str) -> usize {
-        self.models.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.models.push(name.to_owned());
+    fn place(&mut self, name: ModelName) -> usize {
+        self.find(&name).unwrap_or_else(|| {
+            self.models.push(name);
             self.models.len() - 1
         })
+    }
+
+    /// Case does not count, since a file of abilities cannot have names that differ in nothing else.
+    fn find(&self, name: &ModelName) -> Option<usize> {
+        self.models.iter().position(|known| known.as_str().eq_ignore_ascii_case(name.as_str()))
     }
 
     /// The same models on some of the prompts.

@@ -1,6 +1,7 @@
 //! `pointsman calibrate`: from a user's own outcomes to abilities of their models and a difficulty head for their prompts.
 
 mod recorded;
+mod table;
 
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use pointsman_classifier::{
     AbilityCalibration, CARD_FILE, Card, Classifier, Embedded, FileHashes, ModelFiles, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
-use pointsman_domain::Prompt;
-use pointsman_eval::adapt::{Adapted, Compared, Described, Observed, State, adapt};
+use pointsman_domain::{ModelName, Prompt};
+use pointsman_eval::adapt::{Adapted, Compared, Described, Names, Observed, State, adapt};
 use pointsman_eval::linear::Linear;
 use pointsman_eval::outcomes::{self, Outcomes};
 use pointsman_policy::Abilities;
@@ -45,12 +46,10 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
     let files = model::files(&model::source(global, &config)?)?;
     let device = model::device(global, config.classifier.device)?.open()?;
     let classifier = Classifier::load_with(&files, &device, model::engine(global, &config)?)?;
-    let mut observed = observe(&classifier, &outcomes)?;
-    let used = match &args.records {
-        Some(path) => Some(recorded::add(&mut observed, path, args.since, &config, &classifier)?),
-        None => None,
-    };
-    let mut adapted = adapt(&observed, &config.abilities, args.seed)?;
+    let names = Names::new(&config.abilities, table::models(&config));
+    let mut observed = observe(&classifier, &outcomes, &names)?;
+    let used = recorded::add(&mut observed, args, &config, &classifier, &names)?;
+    let mut adapted = adapt(&observed, &names.before(&observed), args.seed)?;
     if let Some(abilities) = &mut adapted.abilities {
         abilities.date = args.date.clone().unwrap_or_else(today);
         abilities.origin = format!("{}; calibrated on {} own outcomes", abilities.origin, adapted.outcomes);
@@ -64,7 +63,8 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         used.iter().for_each(tell_used);
-        tell(&adapted, &observed.models, &written, &args.out);
+        tell(&adapted, &observed.models);
+        tell_written(&adapted, &written, &args.out)?;
     }
     Ok(Outcome::Done)
 }
@@ -82,14 +82,16 @@ fn read(args: &CalibrateArgs) -> Result<Outcomes> {
 
 /// What the classifier says of the prompts. A head is fitted to the last layer alone: a user's rows are too few to tell
 /// what the others would add.
-fn observe(classifier: &Classifier, outcomes: &Outcomes) -> Result<Observed> {
+fn observe(classifier: &Classifier, outcomes: &Outcomes, names: &Names<'_>) -> Result<Observed> {
     let bar = terminal::progress(Some(outcomes.items.len() as u64), "prompts");
     let mut observed = Observed::default();
     for items in outcomes.items.chunks(BATCH) {
         let prompts: Vec<Prompt> = items.iter().map(|item| item.prompt.clone()).collect();
         for (item, embedded) in items.iter().zip(classifier.embed(&prompts)?) {
-            let scores = item.outcomes.iter();
-            let scores = scores.map(|(model, outcome)| (&**model, outcome.score, f64::from(outcome.trials)));
+            let scores = item
+                .outcomes
+                .iter()
+                .map(|(model, outcome)| (names.of_written(model), outcome.score, f64::from(outcome.trials)));
             observed.add(described(classifier, embedded), scores);
         }
         bar.inc(items.len() as u64);
@@ -147,7 +149,12 @@ fn today() -> String {
     OffsetDateTime::now_utc().date().to_string()
 }
 
-fn report(adapted: &Adapted, models: &[String], written: &[String], used: Option<Used>) -> serde_json::Value {
+fn report(
+    adapted: &Adapted,
+    models: &[ModelName],
+    written: &[String],
+    used: Option<Used>,
+) -> serde_json::Value {
     json!({
         "taken": adapted.state,
         "outcomes": adapted.outcomes,
@@ -178,7 +185,8 @@ fn tell_used(used: &Used) {
     }
 }
 
-fn tell(adapted: &Adapted, models: &[String], written: &[String], out: &Path) {
+/// The comparison.
+fn tell(adapted: &Adapted, models: &[ModelName]) {
     let Adapted { outcomes, prompts, held_out, .. } = adapted;
     anstream::println!(
         "{outcomes} outcomes of {} on {prompts} prompts; compared on {held_out} of them, held out:",
@@ -200,20 +208,33 @@ fn tell(adapted: &Adapted, models: &[String], written: &[String], out: &Path) {
             quality.calibration_error,
         );
     }
+}
+
+/// What was written, with the lines that take it into use. Their paths are absolute: one of them would be sought beside the
+/// configuration, the other where the server is started.
+fn tell_written(adapted: &Adapted, written: &[String], out: &Path) -> Result<()> {
     if written.is_empty() {
         anstream::println!(
             "{}: what is known already foretells these outcomes as well; nothing was changed",
             styled(WARNING, "calibration did not help")
         );
-        return;
+        return Ok(());
     }
     anstream::println!("{} in {}; to use it:", styled(GOOD, "written"), styled(NAME, out.display()));
+    let out = std::path::absolute(out)
+        .with_context(|| format!("{}: its absolute path is not known", out.display()))?;
     if adapted.abilities.is_some() {
-        anstream::println!("  [policy]\n  abilities = \"{}\"", out.join(ABILITIES_FILE).display());
+        anstream::println!("  [policy]\n  abilities = {}", quoted(&out.join(ABILITIES_FILE)));
     }
     if adapted.head.is_some() {
-        anstream::println!("  [classifier]\n  model = \"{}\"", out.join(MODEL_FOLDER).display());
+        anstream::println!("  [classifier]\n  model = {}", quoted(&out.join(MODEL_FOLDER)));
     }
+    Ok(())
+}
+
+/// A path as a string of TOML.
+fn quoted(path: &Path) -> String {
+    serde_json::Value::from(path.display().to_string()).to_string()
 }
 
 fn name(state: State) -> &'static str {

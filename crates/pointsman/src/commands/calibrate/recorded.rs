@@ -1,17 +1,16 @@
 //! Recorded decisions that somebody has scored, as outcomes.
 
-use std::path::Path;
-
 use anyhow::Result;
 use pointsman_classifier::Classifier;
 use pointsman_domain::Prompt;
-use pointsman_eval::adapt::{Described, Observed};
+use pointsman_eval::adapt::{Described, Names, Observed};
 use pointsman_record::{Filter, Record, StoredPrompt};
 use serde::Serialize;
 
+use crate::cli::CalibrateArgs;
 use crate::commands::record_file::RecordFile;
 use crate::config::Config;
-use crate::time::{self, Since};
+use crate::time;
 
 /// What was made of a file of records.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -26,21 +25,24 @@ pub(super) struct Used {
     pub(super) left_out: usize,
 }
 
-/// Adds the scored records of the file at `path`, from `since` on, to what was `observed`.
+/// Adds the scored records of the file that `args` name, if they do, to what was `observed`, each for the model that
+/// answered then.
 pub(super) fn add(
     observed: &mut Observed,
-    path: &Path,
-    since: Option<Since>,
+    args: &CalibrateArgs,
     config: &Config,
     classifier: &Classifier,
-) -> Result<Used> {
-    let since_us = since.map_or(0, |since| since.unix_us(time::now_us()));
+    names: &Names<'_>,
+) -> Result<Option<Used>> {
+    let Some(path) = &args.records else { return Ok(None) };
+    let since_us = args.since.map_or(0, |since| since.unix_us(time::now_us()));
     let file = RecordFile::open(Some(path), config)?;
     let own_hash = classifier.card().files.weights.to_string();
     let mut used = Used::default();
     file.each(Filter { since_us, newest: None }, |record| {
         let Some(feedback) = record.feedback else { return Ok(()) };
-        let model = record.answered.as_ref().and_then(|answered| answered.by()).map(|by| by.model.clone());
+        let by = record.answered.as_ref().and_then(|answered| answered.by());
+        let model = by.map(|by| names.of_recorded(&by.model, &by.target));
         let described = match &record.prompt {
             Some(StoredPrompt::Full(prompt)) => Some(described(classifier, prompt)?),
             _ => labelled(&record, classifier, &own_hash),
@@ -49,13 +51,13 @@ pub(super) fn add(
             (Some(model), Some(described)) => {
                 used.scored += 1;
                 used.with_prompt += usize::from(!described.embedding.is_empty());
-                observed.add(described, [(model.as_str(), feedback.score, 1.0)]);
+                observed.add(described, [(model, feedback.score, 1.0)]);
             }
             _ => used.left_out += 1,
         }
         Ok(())
     })?;
-    Ok(used)
+    Ok(Some(used))
 }
 
 /// What the classifier says of a prompt that was kept.
