@@ -104,9 +104,10 @@ impl PolicyDiff {
     }
 }
 
-/// Where a price comes from makes no model another one.
+/// Where a price comes from, and how able a model is, make it no other one: what tables choose by is compared with them.
 fn same_model(a: Option<&Model>, b: Option<&Model>) -> bool {
-    let plain = |model: &Model| Model { price_origin: crate::Origin::File, ..model.clone() };
+    let plain =
+        |model: &Model| Model { price_origin: crate::Origin::File, known_ability: None, ..model.clone() };
     a.map(plain) == b.map(plain)
 }
 

@@ -21,7 +21,9 @@ mod target;
 mod test_block;
 mod weighing;
 
-pub use abilities::{Abilities, AbilitiesError, Discrimination, Estimate, LIKE_SD, ModelAbility};
+pub use abilities::{
+    Abilities, AbilitiesError, Discrimination, Estimate, KnownAbility, LIKE_SD, ModelAbility,
+};
 pub use catalogue::{Catalogue, CatalogueError, ListedKind, ListedModel};
 pub use diff::{CellDiff, CellSide, ModelDiff, PolicyDiff, Presence, TableDiff};
 pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};

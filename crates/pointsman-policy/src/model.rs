@@ -1,9 +1,12 @@
 //! The models that a table may name, with what is known of each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pointsman_domain::{ModelId, ModelName, Needs, RequestFacts, SkipReason, TokenCount, TokenUsage, Usd};
 use serde::Serialize;
+
+use crate::abilities::{KnownAbility, ModelAbility};
 
 /// What a model charges, in US dollars per million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -100,6 +103,10 @@ pub struct Model {
     pub max_input: Option<TokenCount>,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// How able it is, if known: measured, or like another by the file. No part of a table's hash by itself: where
+    /// abilities decide, the table's target has them, and is.
+    #[serde(skip)]
+    pub known_ability: Option<Arc<KnownAbility>>,
 }
 
 impl Model {
@@ -113,7 +120,14 @@ impl Model {
             context: None,
             max_input: None,
             capabilities: Capabilities::default(),
+            known_ability: None,
         }
+    }
+
+    /// How able it is, if known: measured, or like another by the file.
+    #[must_use]
+    pub fn ability(&self) -> Option<&ModelAbility> {
+        Some(&self.known_ability.as_ref()?.ability)
     }
 
     /// Why this model cannot take a request, if it cannot.

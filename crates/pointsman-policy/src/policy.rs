@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use pointsman_domain::{ModelId, ModelName};
+
+use crate::abilities::ModelAbility;
 use crate::model::Models;
 use crate::table::Table;
 use crate::test_block::TestBlock;
@@ -62,5 +65,12 @@ impl Policy {
     #[must_use]
     pub fn models(&self) -> &Models {
         &self.models
+    }
+
+    /// How able the model is that the file calls `name` and has at `target`: measured, or what it is said to be like.
+    /// Nothing where the file has no such model, or that is not known.
+    #[must_use]
+    pub fn ability(&self, name: &ModelName, target: &ModelId) -> Option<&ModelAbility> {
+        self.models.get(name).filter(|model| model.target == *target)?.ability()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// What a crash may lose.
 const LAST_SECOND: Duration = Duration::from_secs(1);
@@ -76,6 +77,13 @@ impl Served {
         let (head, _) = self.post("/v1/chat/completions", &body)?;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         head.lines().find_map(|line| line.strip_prefix("x-pointsman-decision: ")).map(str::to_owned)
+    }
+
+    /// Tells it to end, which it does once it has written what it has.
+    fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        assert!(self.child.wait().expect("it ends").success());
     }
 }
 
@@ -163,14 +171,7 @@ fn records_are_listed_summed_up_exported_and_replayed() {
         let ids: Vec<String> = prompts.iter().map(|prompt| served.chat(prompt).expect("answered")).collect();
         let told = served.post("/v1/feedback", &json!({"decision": ids[1], "score": 0.5}).to_string());
         assert!(told.is_some_and(|(head, _)| head.starts_with("HTTP/1.1 200")));
-        // Told to end, it writes what it has.
-        #[cfg(unix)]
-        {
-            let pid = served.child.id().to_string();
-            assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
-            let mut served = served;
-            assert!(served.child.wait().expect("it ends").success());
-        }
+        served.end();
     }
     let run = |args: &[&str]| pointsman(folder.path(), args);
     let listed = json_of(&run(&["records", "list", "--json"]));
@@ -263,6 +264,97 @@ fn records_are_listed_summed_up_exported_and_replayed() {
     assert_eq!(caught.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&caught.stdout).expect("JSON");
     assert!(report["replayed"]["unfaithful"].as_u64() > Some(0), "{report:#}");
+}
+
+/// Two records of the table as it was, which `earlier.toml` keeps, and one of the table as it is.
+fn folder_of_two_versions() -> tempfile::TempDir {
+    let folder = recording_folder("");
+    let served = Served::start(folder.path());
+    served.chat("hi there").expect("answered");
+    served.chat("Write a haiku about rain").expect("answered");
+    served.end();
+    let (current, earlier) = (folder.path().join("pointsman.toml"), folder.path().join("earlier.toml"));
+    std::fs::rename(&current, &earlier).expect("renamed");
+    let table = std::fs::read_to_string(&earlier).expect("there");
+    let table = table.replace("default    = \"mid\"", "default    = \"strong\"");
+    let table = table.replace("talk       = \"cheap\"", "talk       = \"strong\"");
+    std::fs::write(&current, table).expect("written");
+    let served = Served::start(folder.path());
+    served.chat("hi there").expect("answered");
+    served.end();
+    folder
+}
+
+#[test]
+fn records_of_tables_that_are_not_at_hand_do_not_pass() {
+    let folder = folder_of_two_versions();
+    let run = |args: &[&str]| pointsman(folder.path(), args);
+    for command in ["replay", "audit"] {
+        let unchecked = run(&[command]);
+        assert_eq!(unchecked.status.code(), Some(1), "{command}: {}", text(&unchecked.stdout));
+        let said = text(&unchecked.stderr);
+        assert!(said.contains("unchecked: 2 of 3 records") && said.contains("--table FILE"), "{said}");
+        let all = run(&[command, "--table", "earlier.toml"]);
+        assert_eq!(all.status.code(), Some(0), "{command}: {}{}", text(&all.stdout), text(&all.stderr));
+        assert!(all.stderr.is_empty(), "{}", text(&all.stderr));
+        let either = run(&[command, "--config", "earlier.toml", "--table", "pointsman.toml"]);
+        assert_eq!(either.status.code(), Some(0), "{command}: whichever comes first");
+        let unknown = run(&[command, "--table", "none.toml"]);
+        assert_eq!(unknown.status.code(), Some(2));
+        assert!(text(&unknown.stderr).contains("none.toml"), "{}", text(&unknown.stderr));
+        let none = run(&[command, "--since", "2099-01-01"]);
+        let said = text(&none.stdout) + &text(&none.stderr);
+        assert_eq!(none.status.code(), Some(0), "{command}: {said}");
+        assert!(said.contains("there are no records, so nothing was checked"), "{command}: {said}");
+    }
+    let (own, all) = (run(&["replay"]), run(&["replay", "--table", "earlier.toml"]));
+    assert!(text(&own.stdout).contains("1 of 3 records are of this table\n"), "{}", text(&own.stdout));
+    let said = text(&all.stdout);
+    assert!(said.contains("3 of 3 records are of this table or of those given"), "{said}");
+    let counts = |args: &[&str]| {
+        let output = run(args);
+        let replay: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        ["records", "own_table", "other_table", "identical"].map(|count| replay["report"][count].as_u64())
+    };
+    assert_eq!(counts(&["replay", "--json"])[..3], [3, 1, 2].map(Some));
+    assert_eq!(counts(&["replay", "--json", "--table", "earlier.toml"]), [3, 3, 0, 3].map(Some));
+    let what_if = run(&["replay", "--against", "pointsman.toml"]);
+    assert_eq!(what_if.status.code(), Some(0), "that is no check");
+    let both = run(&["replay", "--against", "pointsman.toml", "--table", "earlier.toml"]);
+    assert_eq!(both.status.code(), Some(2), "every record is decided by the one table");
+
+    let audit = run(&["audit", "--config", "earlier.toml", "--since", "1h", "--json"]);
+    let report: Value = serde_json::from_slice(&audit.stdout).expect("JSON");
+    assert_eq!(
+        (&report["replayed"]["decisions"], &report["replayed"]["other_table"]),
+        (&json!(2), &json!(1))
+    );
+}
+
+#[test]
+fn an_audit_of_a_part_is_checked_from_the_file_that_was_exported() {
+    let folder = folder_of_two_versions();
+    let run = |args: &[&str]| pointsman(folder.path(), args);
+    assert!(run(&["records", "export", "--since", "30d", "--out", "records.jsonl"]).status.success());
+    let audit = ["audit", "--records", "records.jsonl", "--table", "earlier.toml"];
+    let report = text(&run(&audit).stdout);
+    assert_eq!(text(&run(&audit).stdout), report, "byte for byte");
+    let json: Value = serde_json::from_slice(&run(&[&audit[..], &["--json"]].concat()).stdout).expect("JSON");
+    let digest = Sha256::digest(std::fs::read(folder.path().join("records.jsonl")).expect("written"));
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(json["records_sha256"], digest);
+    assert!(report.contains(&digest), "{report}");
+
+    let exported = std::fs::read_to_string(folder.path().join("records.jsonl")).expect("written");
+    let forged =
+        exported.replacen("\"decision\":{\"model\":\"cheap\"", "\"decision\":{\"model\":\"strong\"", 1);
+    assert_ne!(forged, exported);
+    std::fs::write(folder.path().join("records.jsonl"), forged).expect("written");
+    for command in ["replay", "audit"] {
+        let caught = run(&[command, "--records", "records.jsonl", "--table", "earlier.toml"]);
+        assert_eq!(caught.status.code(), Some(1), "{command}: {}", text(&caught.stdout));
+        assert!(caught.stderr.is_empty(), "{command}: all tables are at hand: {}", text(&caught.stderr));
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use pointsman_domain::{ModelName, ProviderName, Rule, Usd};
-use pointsman_policy::{Abilities, EXPECTED_REPLY, Model, Price, Table};
+use pointsman_policy::{EXPECTED_REPLY, Model, Price};
 use pointsman_record::Record;
 use serde::Serialize;
+
+use crate::replay::Placed;
 
 /// Decisions for a model that another one dominates: it charges no more for either kind of token and less for one, its chance
 /// on the prompt is as high, and it could take the request.
@@ -44,33 +46,30 @@ pub struct Judged {
     pub rows: Vec<Dominated>,
 }
 
+/// Table and row, then the chosen and the dominating model. Who runs a model may change from version to version.
+type Key = (String, String, (ModelName, ProviderName), (ModelName, ProviderName));
+
 /// Judgements in the making.
-#[derive(Debug)]
-pub(super) struct Dominance<'a> {
-    abilities: &'a Abilities,
+#[derive(Debug, Default)]
+pub(super) struct Dominance {
     judged: u64,
     unknown: u64,
-    rows: BTreeMap<(String, String, ModelName, ModelName), Dominated>,
+    rows: BTreeMap<Key, Dominated>,
 }
 
-impl<'a> Dominance<'a> {
-    pub(super) fn new(abilities: &'a Abilities) -> Self {
-        Self { abilities, judged: 0, unknown: 0, rows: BTreeMap::new() }
-    }
-
-    /// Judges a decision of `table`.
-    pub(super) fn judge(&mut self, table: &Table, record: &Record) {
-        let models = table.models();
+impl Dominance {
+    /// Judges a decision of the table `own`.
+    pub(super) fn judge(&mut self, own: Placed<'_>, record: &Record) {
+        let models = own.table.models();
         let decision = &record.decision;
-        let own =
-            models.get(&decision.model).and_then(|model| self.known(&decision.model, model, table, record));
-        let Some((price, chance)) = own else {
+        let chosen = models.get(&decision.model).and_then(|model| known(&decision.model, model, own, record));
+        let Some((price, chance)) = chosen else {
             self.unknown += 1;
             return;
         };
         self.judged += 1;
         let rival = |(name, model): (&&ModelName, &&'_ Model)| {
-            let (rival, success) = self.known(name, model, table, record)?;
+            let (rival, success) = known(name, model, own, record)?;
             let able = model.refuses(&record.facts).is_none()
                 && !record.unhealthy_until_us.contains_key(*name)
                 && is_cheaper(rival, price)
@@ -80,34 +79,31 @@ impl<'a> Dominance<'a> {
         let cost = |price: &Price| price.of(record.facts.input_tokens, EXPECTED_REPLY).0;
         let best = models.iter().filter_map(rival).min_by(|a, b| cost(&a.0).total_cmp(&cost(&b.0)));
         if let Some((rival, name, provider)) = best {
-            self.count(table, record, (price, rival), name, provider);
+            self.count(own.table.name(), record, (price, rival), name, provider);
         }
-    }
-
-    /// Price and chance of a model, if both are known.
-    fn known(&self, name: &ModelName, model: &Model, table: &Table, record: &Record) -> Option<(Price, f64)> {
-        let labels = &record.labels;
-        let (_, ability) = self.abilities.of(name, &model.target)?;
-        let group = table.vocabulary().group_of(&labels.task);
-        let needed = (labels.ability, labels.ability_sd);
-        Some((model.price?, self.abilities.success(ability, (&labels.task, group), needed)))
     }
 
     fn count(
         &mut self,
-        table: &Table,
+        table: &str,
         record: &Record,
         (price, rival): (Price, Price),
         by: ModelName,
         by_provider: ProviderName,
     ) {
         let decision = &record.decision;
-        let key = (table.name().to_owned(), decision.rule.0.clone(), decision.model.clone(), by.clone());
+        let provider = decision.target.provider();
+        let key = (
+            table.to_owned(),
+            decision.rule.0.clone(),
+            (decision.model.clone(), provider.clone()),
+            (by.clone(), by_provider.clone()),
+        );
         let row = self.rows.entry(key).or_insert_with(|| Dominated {
-            table: table.name().to_owned(),
+            table: table.to_owned(),
             rule: decision.rule.clone(),
             chosen: decision.model.clone(),
-            provider: decision.target.provider().clone(),
+            provider: provider.clone(),
             is_first_party: false,
             by,
             by_provider,
@@ -128,6 +124,15 @@ impl<'a> Dominance<'a> {
         rows.sort_by_key(|row| (!row.is_first_party, std::cmp::Reverse(row.requests)));
         Judged { judged: self.judged, unknown: self.unknown, rows }
     }
+}
+
+/// Price and chance of a model on the prompt of `record`, if both are known.
+fn known(name: &ModelName, model: &Model, own: Placed<'_>, record: &Record) -> Option<(Price, f64)> {
+    let (labels, abilities) = (&record.labels, own.version.abilities);
+    let (_, ability) = abilities.of(name, &model.target)?;
+    let group = own.table.vocabulary().group_of(&labels.task);
+    let needed = (labels.ability, labels.ability_sd);
+    Some((model.price?, abilities.success(ability, (&labels.task, group), needed)))
 }
 
 /// Whether `price` is below `other` for one kind of token and not above it for the other.

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use pointsman_domain::{Decision, ModelId, ProviderName};
-use pointsman_policy::{Policy, Table};
+use pointsman_policy::Policy;
 use pointsman_record::Record;
 use serde::Serialize;
 
-use crate::replay::decide_again;
+use crate::replay::{Placed, Versions, decide_again};
 
 /// How many decisions that differ are named.
 const NAMED: usize = 10;
 
-/// The policy under other names.
+/// Every version of the configuration under other names.
 #[derive(Debug)]
 pub struct Hidden {
     variants: [Variant; 2],
@@ -20,7 +20,8 @@ pub struct Hidden {
 
 #[derive(Debug)]
 struct Variant {
-    policy: Policy,
+    /// The versions' policies, in their order.
+    policies: Vec<Policy>,
     names: BTreeMap<ProviderName, ProviderName>,
 }
 
@@ -37,15 +38,15 @@ pub struct Replayed {
     pub differ_exchanged: u64,
     /// Ids of some of the decisions above.
     pub examples: Vec<String>,
-    /// Decisions of another table, or of this one before it was changed: they cannot be taken again.
+    /// Decisions of a table that is not at hand, such as one before it was changed: they cannot be taken again.
     pub other_table: u64,
 }
 
 impl Hidden {
-    /// `policy` with its providers numbered, and with each called what the next is called.
-    pub(super) fn new(policy: &Policy) -> Self {
-        let mut providers: Vec<&ProviderName> =
-            policy.models().values().map(|model| model.target.provider()).collect();
+    /// `versions` with all their providers numbered, and with each called what the next is called.
+    pub(super) fn new(versions: &Versions<'_>) -> Self {
+        let models = versions.iter().flat_map(|version| version.policy.models().values());
+        let mut providers: Vec<&ProviderName> = models.map(|model| model.target.provider()).collect();
         providers.sort_unstable();
         providers.dedup();
         let numbered = providers
@@ -55,7 +56,7 @@ impl Hidden {
         let next = providers.iter().cycle().skip(1);
         let exchanged = providers.iter().zip(next).map(|(own, next)| ((*own).clone(), (*next).clone()));
         let variants: [BTreeMap<ProviderName, ProviderName>; 2] = [numbered.collect(), exchanged.collect()];
-        Self { variants: variants.map(|names| Variant::new(policy, names)) }
+        Self { variants: variants.map(|names| Variant::new(versions, names)) }
     }
 
     /// The names that providers were given in exchange.
@@ -64,12 +65,12 @@ impl Hidden {
         exchanged.names.iter().map(|(own, other)| (own.clone(), other.clone())).collect()
     }
 
-    /// Takes the decision of `record` again, by the `table` that took it and by the same under other names.
-    pub(super) fn replay(&self, table: &Table, record: &Record, replayed: &mut Replayed) {
-        let own = decide_again(table, record, &record.labels);
+    /// Takes the decision of `record` again, by `own`, which took it, and by the same table under other names.
+    pub(super) fn replay(&self, own: Placed<'_>, record: &Record, replayed: &mut Replayed) {
+        let again = decide_again(own.table, record, &record.labels);
         let [hidden, exchanged] =
-            self.variants.each_ref().map(|variant| variant.differs(table.name(), record, &own));
-        let unfaithful = own != record.decision;
+            self.variants.each_ref().map(|variant| variant.differs(own, record, &again));
+        let unfaithful = again != record.decision;
         replayed.decisions += 1;
         replayed.unfaithful += u64::from(unfaithful);
         replayed.differ_hidden += u64::from(hidden);
@@ -81,16 +82,19 @@ impl Hidden {
 }
 
 impl Variant {
-    fn new(policy: &Policy, names: BTreeMap<ProviderName, ProviderName>) -> Self {
-        Self { policy: policy.renamed(&|own| names.get(own).unwrap_or(own).clone()), names }
+    fn new(versions: &Versions<'_>, names: BTreeMap<ProviderName, ProviderName>) -> Self {
+        let rename = |own: &ProviderName| names.get(own).unwrap_or(own).clone();
+        Self { policies: versions.iter().map(|version| version.policy.renamed(&rename)).collect(), names }
     }
 
-    /// Whether the decision is another than `own`, but for the provider's name.
-    fn differs(&self, table: &str, record: &Record, own: &Decision) -> bool {
-        let Some(table) = self.policy.table(table) else { return true };
-        let own_provider = own.target.provider();
-        let provider = self.names.get(own_provider).unwrap_or(own_provider).clone();
-        let expected = Decision { target: ModelId::new(provider, own.target.model()), ..own.clone() };
+    /// Whether the decision of the table `own` is another than `decision` under these names, but for the provider's name.
+    fn differs(&self, own: Placed<'_>, record: &Record, decision: &Decision) -> bool {
+        let policy = self.policies.get(own.place);
+        let Some(table) = policy.and_then(|policy| policy.table(own.table.name())) else { return true };
+        let provider = decision.target.provider();
+        let provider = self.names.get(provider).unwrap_or(provider).clone();
+        let expected =
+            Decision { target: ModelId::new(provider, decision.target.model()), ..decision.clone() };
         decide_again(table, record, &record.labels) != expected
     }
 }

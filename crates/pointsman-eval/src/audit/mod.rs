@@ -15,7 +15,6 @@ mod sign_off;
 mod tests;
 
 use pointsman_domain::ProviderName;
-use pointsman_policy::{Abilities, Policy};
 use pointsman_record::Record;
 use sha2::{Digest, Sha256};
 
@@ -26,15 +25,16 @@ pub use shares::{Share, Shares};
 pub use sign_off::{SignOff, Verdict};
 
 use self::dominated::Dominance;
+use crate::replay::Versions;
 
 /// Looks at records one by one.
 #[derive(Debug)]
 pub struct Audit<'a> {
-    policy: &'a Policy,
+    versions: Versions<'a>,
     first_party: &'a [ProviderName],
     hidden: Hidden,
     replayed: Replayed,
-    dominance: Dominance<'a>,
+    dominance: Dominance,
     shares: shares::Counting,
     digest: Sha256,
     line: Vec<u8>,
@@ -44,21 +44,19 @@ pub struct Audit<'a> {
 impl<'a> Audit<'a> {
     /// Nothing has been looked at yet. `first_party` are providers in which whoever runs the router has an interest.
     #[must_use]
-    pub fn new(policy: &'a Policy, abilities: &'a Abilities, first_party: &'a [ProviderName]) -> Self {
-        let tables =
-            policy.tables().map(|table| (table.name().to_owned(), table.hash().to_string())).collect();
+    pub fn new(versions: Versions<'a>, first_party: &'a [ProviderName]) -> Self {
         let report = Report {
-            tables,
-            abilities: abilities.date.clone(),
+            tables: tables(&versions),
+            abilities: days(&versions).join(", "),
             first_party: first_party.to_vec(),
             ..Report::default()
         };
         Self {
-            policy,
             first_party,
-            hidden: Hidden::new(policy),
+            hidden: Hidden::new(&versions),
+            versions,
             replayed: Replayed::default(),
-            dominance: Dominance::new(abilities),
+            dominance: Dominance::default(),
             shares: shares::Counting::default(),
             digest: Sha256::new(),
             line: Vec::new(),
@@ -80,12 +78,11 @@ impl<'a> Audit<'a> {
         report.last_us = report.last_us.max(Some(record.time_us));
         report.classifiers.insert((record.classifier.clone(), record.classifier_hash.clone()));
         self.shares.add(record);
-        let table = self.policy.table(&record.table);
-        match table.filter(|table| table.hash().as_str() == record.table_hash) {
+        match self.versions.own(record) {
             None => self.replayed.other_table += 1,
-            Some(table) => {
-                self.hidden.replay(table, record, &mut self.replayed);
-                self.dominance.judge(table, record);
+            Some(own) => {
+                self.hidden.replay(own, record, &mut self.replayed);
+                self.dominance.judge(own, record);
             }
         }
         Ok(())
@@ -103,4 +100,26 @@ impl<'a> Audit<'a> {
             ..self.report
         }
     }
+}
+
+/// Names and hashes of all tables, each table once.
+fn tables(versions: &Versions<'_>) -> Vec<(String, String)> {
+    let tables = versions.iter().flat_map(|version| version.policy.tables());
+    once_each(tables.map(|table| (table.name().to_owned(), table.hash().to_string())))
+}
+
+/// The days of the versions' abilities, each day once.
+fn days(versions: &Versions<'_>) -> Vec<String> {
+    once_each(versions.iter().map(|version| version.abilities.date.clone()))
+}
+
+/// `items` in their order, without those that came before.
+fn once_each<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
 }

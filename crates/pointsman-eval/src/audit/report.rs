@@ -18,11 +18,11 @@ pub struct Report {
     pub first_us: Option<u64>,
     /// Time of the latest decision.
     pub last_us: Option<u64>,
-    /// Names of the policy's tables with the SHA-256 of their content.
+    /// Names of the tables with the SHA-256 of their content; a name stands there for each version of its table.
     pub tables: Vec<(String, String)>,
     /// The classifiers that labelled, by name and SHA-256 of their weights.
     pub classifiers: BTreeSet<(String, String)>,
-    /// The day of the abilities by which models are compared.
+    /// The day of the abilities by which models are compared; several if versions of the configuration differ in it.
     pub abilities: String,
     /// Providers in which whoever runs the router has an interest.
     pub first_party: Vec<ProviderName>,
@@ -42,6 +42,12 @@ impl Report {
     pub fn is_neutral(&self) -> bool {
         let Replayed { unfaithful, differ_hidden, differ_exchanged, .. } = self.replayed;
         unfaithful + differ_hidden + differ_exchanged == 0
+    }
+
+    /// Whether every record's table was at hand, so that every decision was taken again.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.replayed.other_table == 0
     }
 
     /// Decisions for a dominated model, and those of them for one of a first-party provider.

@@ -1,10 +1,11 @@
 //! Audits of tables that favour nobody, and of records that somebody changed.
 
 use pointsman_domain::{Band, Task, TokenCount, TokenUsage, Usd, Vocabulary};
+use pointsman_policy::Policy;
 use proptest::prelude::*;
 
 use super::*;
-use crate::replay::decide_again;
+use crate::replay::{Version, decide_again};
 use crate::replay_fixtures::{abilities, example, policy};
 use crate::report::{audit_markdown, audit_page};
 
@@ -43,9 +44,15 @@ fn record(policy: &Policy, task: &str, band: Band) -> Record {
 }
 
 fn audit(policy: &Policy, first_party: &[&str], records: &[Record]) -> Report {
+    audit_among(policy, &[], first_party, records)
+}
+
+fn audit_among(first: &Policy, further: &[&Policy], first_party: &[&str], records: &[Record]) -> Report {
     let first_party: Vec<ProviderName> = first_party.iter().map(|name| ProviderName::new(*name)).collect();
     let abilities = abilities();
-    let mut audit = Audit::new(policy, &abilities, &first_party);
+    let version = |policy| Version { policy, abilities: &abilities };
+    let further = further.iter().map(|policy| version(policy)).collect();
+    let mut audit = Audit::new(Versions::new(version(first), further), &first_party);
     records.iter().for_each(|record| audit.add(record).expect("written"));
     audit.finish()
 }
@@ -104,7 +111,44 @@ fn a_decision_that_does_not_follow_is_found() {
     assert_eq!((decisions, unfaithful, differ_hidden, differ_exchanged), (2, 1, 0, 0));
     assert_eq!((report.replayed.examples, report.replayed.other_table), (vec![forged.id], 1));
     let clean = audit(&policy, &[], &[record(&policy, "math", Band::Easy)]);
-    assert!(clean.is_neutral() && clean.replayed.examples.is_empty());
+    assert!(clean.is_neutral() && clean.is_complete() && clean.replayed.examples.is_empty());
+}
+
+#[test]
+fn records_of_tables_that_are_not_at_hand_are_not_judged() {
+    let (before, after) = (policy(TABLE), policy(&TABLE.replace("math      = \"large\"", "")));
+    let records = [record(&before, "math", Band::Hard), record(&before, "chat", Band::Hard)];
+    let report = audit(&after, &[], &records);
+    assert_eq!((report.records, report.replayed.decisions, report.replayed.other_table), (2, 0, 2));
+    assert!(!report.is_complete(), "that nothing was found foul says nothing");
+    assert_eq!(report.sign_off(None).expect("JSON").verdict, Verdict::Unknown);
+    assert!(audit(&after, &[], &[]).is_complete(), "of no records none is missing");
+}
+
+#[test]
+fn each_record_is_judged_by_the_table_whose_hash_it_carries() {
+    let (before, after) = (policy(TABLE), policy(&TABLE.replace("openai/", "other/")));
+    let records = [
+        record(&before, "math", Band::Hard),
+        record(&after, "math", Band::Hard),
+        record(&after, "math", Band::Easy),
+        record(&before, "chat", Band::Easy),
+    ];
+    let report = audit_among(&after, &[&before, &before], &["other"], &records);
+    assert!(report.is_complete() && report.is_neutral(), "{:?}", report.replayed);
+    assert_eq!((report.replayed.decisions, report.replayed.other_table), (4, 0));
+    let hash = |policy: &Policy| ("auto".to_owned(), policy.auto().hash().to_string());
+    assert_eq!(report.tables, [hash(&after), hash(&before)], "each table once");
+    assert_eq!(report.abilities, "2025-11-21", "each day once");
+    let [openai, other] = ["openai", "other"].map(ProviderName::new);
+    let exchanged = [(openai.clone(), other.clone()), (other.clone(), openai.clone())];
+    assert_eq!(report.renamed, exchanged, "providers of all versions");
+    let rows: Vec<_> = report.dominated.rows.iter().map(|row| (row.provider.clone(), row.requests)).collect();
+    assert_eq!(rows, [(other, 2), (openai, 1)], "who ran `large` is not mixed up");
+    let mut forged = records[0].clone();
+    forged.decision = records[1].decision.clone();
+    let report = audit_among(&after, &[&before], &[], &[forged]);
+    assert_eq!((report.replayed.unfaithful, report.is_neutral()), (1, false));
 }
 
 #[test]

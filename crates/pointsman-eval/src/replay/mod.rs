@@ -2,9 +2,11 @@
 //!
 //! A record holds the labels, facts and state that its decision followed from, so another table can be asked what it would
 //! have said, without the classifier and without the prompt. The table that took the decision gives the same one again,
-//! bit for bit; where it does not, [`Report::unfaithful`] counts it.
+//! bit for bit; where it does not, [`Report::unfaithful`] counts it. A configuration changes while it is used, so several
+//! [`Versions`] of it can be asked, each record by the one that has its table.
 
 mod report;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -16,17 +18,18 @@ use pointsman_policy::{Abilities, ModelAbility, Policy, State, Table, UnixMicros
 use pointsman_record::Record;
 
 pub use report::{Money, Move, MoveOfOne, Report, Side, Success};
+pub(crate) use versions::Placed;
+pub use versions::{Version, Versions};
 
 /// How many single moves a report names.
 pub const LARGEST: usize = 10;
 
-/// Takes recorded decisions again with the tables of a policy, and counts what changes.
+/// Takes recorded decisions again, and counts what changes.
 #[derive(Debug)]
 pub struct Replay<'a> {
-    policy: &'a Policy,
-    abilities: &'a Abilities,
-    /// Models whose abilities have been looked up.
-    looked_up: HashMap<(ModelName, ModelId), Option<&'a ModelAbility>>,
+    versions: Versions<'a>,
+    /// Models whose abilities have been looked up, by the place of the version that was asked.
+    looked_up: HashMap<(usize, ModelName, ModelId), Option<&'a ModelAbility>>,
     report: Report,
     moves: BTreeMap<(Side, Side), Move>,
 }
@@ -35,16 +38,25 @@ impl<'a> Replay<'a> {
     /// Nothing has been replayed yet. Chances of success are by `abilities`.
     #[must_use]
     pub fn new(policy: &'a Policy, abilities: &'a Abilities) -> Self {
+        Self::among(Versions::new(Version { policy, abilities }, Vec::new()))
+    }
+
+    /// Nothing has been replayed yet. Each record is to be taken again by the table whose hash it carries.
+    #[must_use]
+    pub fn among(versions: Versions<'a>) -> Self {
         let (looked_up, report, moves) = (HashMap::new(), Report::default(), BTreeMap::new());
-        Self { policy, abilities, looked_up, report, moves }
+        Self { versions, looked_up, report, moves }
     }
 
     /// Takes the decision of `record` again. `labels` are those of another classifier, if one was asked.
     ///
-    /// A record of a table that the policy does not have is counted and left out.
+    /// A record whose own table is not there is taken again by the first version's table of that name; without such a one
+    /// it is counted and left out.
     pub fn add(&mut self, record: &Record, labels: Option<&Labels>) {
         self.report.records += 1;
-        let Some(table) = self.policy.table(&record.table) else {
+        let own = self.versions.own(record);
+        self.report.other_table += usize::from(own.is_none());
+        let Some(asked) = own.or_else(|| self.versions.namesake(record)) else {
             self.report.without_table += 1;
             return;
         };
@@ -53,28 +65,28 @@ impl<'a> Replay<'a> {
                 != (&record.labels.task, record.labels.band, record.labels.abstained)
         });
         self.report.relabelled += usize::from(relabelled);
-        let decision = decide_again(table, record, labels.unwrap_or(&record.labels));
+        let decision = decide_again(asked.table, record, labels.unwrap_or(&record.labels));
         let is_same = decision == record.decision;
         self.report.identical += usize::from(is_same);
-        let is_own = labels.is_none() && table.hash().as_str() == record.table_hash;
+        let is_own = labels.is_none() && own.is_some();
         self.report.own_table += usize::from(is_own);
         self.report.unfaithful += usize::from(is_own && !is_same);
         let has_moved =
             (&decision.model, &decision.target) != (&record.decision.model, &record.decision.target);
-        self.weigh(record, table, labels.unwrap_or(&record.labels), &decision, has_moved);
+        self.weigh(record, asked, labels.unwrap_or(&record.labels), &decision, has_moved);
     }
 
     /// Adds up money and chances, and notes a move.
     fn weigh(
         &mut self,
         record: &Record,
-        table: &Table,
+        asked: Placed<'a>,
         labels: &Labels,
         decision: &Decision,
         has_moved: bool,
     ) {
-        let money = money(self.policy, record, decision);
-        let chances = self.chance(table, labels, &record.decision).zip(self.chance(table, labels, decision));
+        let money = money(asked.version.policy, record, decision);
+        let chances = self.chance(asked, labels, &record.decision).zip(self.chance(asked, labels, decision));
         self.report.money.add(money);
         self.report.success.add(chances);
         if !has_moved {
@@ -112,12 +124,12 @@ impl<'a> Replay<'a> {
     }
 
     /// The chance that the chosen model succeeds, if its ability is known.
-    fn chance(&mut self, table: &Table, labels: &Labels, decision: &Decision) -> Option<f64> {
-        let Self { abilities, looked_up, .. } = self;
-        let look_up = |(name, target): &(ModelName, ModelId)| Some(abilities.of(name, target)?.1);
-        let key = (decision.model.clone(), decision.target.clone());
-        let model = (*looked_up.entry(key).or_insert_with_key(look_up))?;
-        let group = table.vocabulary().group_of(&labels.task);
+    fn chance(&mut self, asked: Placed<'a>, labels: &Labels, decision: &Decision) -> Option<f64> {
+        let abilities = asked.version.abilities;
+        let key = (asked.place, decision.model.clone(), decision.target.clone());
+        let look_up = |(_, name, target): &(usize, ModelName, ModelId)| Some(abilities.of(name, target)?.1);
+        let model = (*self.looked_up.entry(key).or_insert_with_key(look_up))?;
+        let group = asked.table.vocabulary().group_of(&labels.task);
         Some(abilities.success(model, (&labels.task, group), (labels.ability, labels.ability_sd)))
     }
 

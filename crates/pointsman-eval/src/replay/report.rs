@@ -12,7 +12,7 @@ use super::LARGEST;
 pub struct Report {
     /// Records that were looked at.
     pub records: usize,
-    /// Records of a table that the policy does not have: nothing is known of them.
+    /// Records that no table was asked about, for want of one of that name: nothing is known of them.
     pub without_table: usize,
     /// Decisions that came out the same, to the bit.
     pub identical: usize,
@@ -20,6 +20,8 @@ pub struct Report {
     pub own_table: usize,
     /// Those of them that came out otherwise. There must be none.
     pub unfaithful: usize,
+    /// Records whose own table is not at hand, so that it cannot be said whether they follow from it.
+    pub other_table: usize,
     /// Records whose task, band or abstention another classifier sees otherwise.
     pub relabelled: usize,
     /// Records that go to another model.

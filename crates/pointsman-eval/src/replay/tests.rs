@@ -84,6 +84,62 @@ fn a_record_that_its_own_table_contradicts_is_counted() {
     assert_eq!((report.own_table, report.unfaithful, report.identical, report.moved), (1, 1, 0, 0));
 }
 
+/// What `BEFORE` was changed to: other rows, another provider, other prices.
+const AFTER: &str = r#"
+[models]
+cheap  = { use = "other/small", price = { input = 2.0, output = 4.0 } }
+strong = { use = "openai/large", price = { input = 20.0, output = 40.0 } }
+[route]
+default     = "cheap"
+unsure      = "strong"
+chat        = "strong"
+[tables.frugal]
+default = "cheap"
+"#;
+
+/// Replays by whichever of both policies took the decision.
+fn replay_among(first: &Policy, further: &Policy, records: &[Record]) -> Report {
+    let abilities = abilities();
+    let version = |policy| Version { policy, abilities: &abilities };
+    let mut replay = Replay::among(Versions::new(version(first), vec![version(further)]));
+    records.iter().for_each(|record| replay.add(record, None));
+    replay.finish()
+}
+
+#[test]
+fn each_record_is_taken_again_by_the_table_whose_hash_it_carries() {
+    let (before, after) = (policy(BEFORE), policy(AFTER));
+    let mut records = records(&before);
+    records.extend((0..3).map(|_| record(&after, "auto", "chat", Band::Easy, false)));
+    records.push(record(&after, "frugal", "chat", Band::Easy, false));
+    for (first, further) in [(&before, &after), (&after, &before)] {
+        let report = replay_among(first, further, &records);
+        assert_eq!((report.records, report.identical, report.own_table), (140, 140, 140));
+        assert_eq!((report.unfaithful, report.other_table, report.moved), (0, 0, 0));
+        assert_eq!(report.money.before, report.money.after);
+    }
+    let mut forged = record(&before, "auto", "chat", Band::Easy, false);
+    forged.decision = decide_again(after.auto(), &forged, &forged.labels);
+    let report = replay_among(&after, &before, &[forged]);
+    assert_eq!((report.own_table, report.unfaithful), (1, 1), "its own table says otherwise");
+}
+
+#[test]
+fn records_whose_table_is_not_at_hand_are_counted() {
+    let (before, after) = (policy(BEFORE), policy(AFTER));
+    let mut records = records(&before);
+    records.push(record(&after, "auto", "chat", Band::Easy, false));
+    let report = replay(&after, &records);
+    assert_eq!((report.records, report.own_table, report.other_table), (137, 1, 136));
+    assert_eq!((report.unfaithful, report.without_table), (0, 0));
+    assert!(report.moved > 0, "the table of the same name is asked");
+    // A hash alone does not do: the table must be the one of that name.
+    let mislabelled =
+        Record { table: "none".to_owned(), ..record(&after, "auto", "chat", Band::Easy, false) };
+    let report = replay(&after, &[mislabelled]);
+    assert_eq!((report.own_table, report.other_table, report.without_table), (0, 1, 1));
+}
+
 #[test]
 fn what_moves_is_grouped_by_row_and_priced() {
     let before = policy(BEFORE);

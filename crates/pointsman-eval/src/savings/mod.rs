@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use pointsman_domain::{ModelName, Usd, nearest};
+use pointsman_domain::{ModelId, ModelName, Usd, nearest};
 use pointsman_policy::{Abilities, Model, ModelAbility, Policy, Price, Table};
 use pointsman_record::{Record, utc};
 
@@ -87,11 +87,10 @@ impl<'a> Savings<'a> {
             check(policy, name)?;
         }
         let rival = |(name, model): (&'a ModelName, &'a Model)| {
-            let ability = abilities.of(name, &model.target).map(|(_, ability)| ability);
             Some(Rival {
                 name,
                 price: model.price?,
-                ability,
+                ability: model.ability(),
                 cost: Usd(0.0),
                 known: 0,
                 success: 0.0,
@@ -149,7 +148,7 @@ impl<'a> Savings<'a> {
             self.by_key.entry(key.clone()).or_default().add(line);
         }
         let chance = Chances { abilities: self.abilities, record, table: self.policy.table(&record.table) };
-        let routed = self.abilities.of(&by.model, &by.target).map(|(_, ability)| chance.of(ability));
+        let routed = self.ability(&by.model, &by.target).map(|ability| chance.of(ability));
         for rival in &mut self.rivals {
             rival.cost = rival.cost + rival.price.of_usage(usage);
             if let Some((routed, ability)) = routed.zip(rival.ability) {
@@ -158,6 +157,13 @@ impl<'a> Savings<'a> {
                 rival.routed_success += routed;
             }
         }
+    }
+
+    /// How able the model is that answered under this name: as the policy says, else, where the policy has no such model
+    /// now, as is listed.
+    fn ability(&self, name: &ModelName, target: &ModelId) -> Option<&ModelAbility> {
+        let listed = || self.abilities.of(name, target).map(|(_, ability)| ability);
+        self.policy.ability(name, target).or_else(listed)
     }
 
     /// What was found.

@@ -79,6 +79,18 @@ fn the_mix_costs_what_routing_costs() {
 }
 
 #[test]
+fn a_model_that_is_like_another_counts_in_the_mix() {
+    let file = TABLE.replacen("use = \"openai/mid\",", "use = \"openai/mid\", like = \"large\",", 1);
+    let (policy, abilities) = (policy(&file), abilities());
+    let mut savings = Savings::new(&policy, &abilities, None).expect("a baseline");
+    savings.add(&answered("cheap", "openai/small", false));
+    savings.add(&answered("mid", "openai/mid", false));
+    let mix = savings.finish().mix.expect("two models");
+    assert_eq!(mix.known, 2, "both are known");
+    assert!(mix.routed_success > mix.success, "mid is as good as the dearest: {mix:?}");
+}
+
+#[test]
 fn a_mix_cannot_cost_less_than_the_cheapest_nor_more_than_the_dearest() {
     let mut cheaper = answered("cheap", "openai/small", true);
     cheaper.answered.as_mut().expect("answered").cost = Some(Usd(0.5));

@@ -3,6 +3,7 @@
 //! Abilities come from measured outcomes: the file shipped with the program from public ones, a user's own from
 //! `pointsman calibrate`. Reading and writing `abilities.toml` is in [`Abilities::parse`] and [`Abilities::to_toml`].
 
+mod bedrock;
 mod file;
 
 use std::collections::BTreeMap;
@@ -76,6 +77,17 @@ impl ModelAbility {
     }
 }
 
+/// What is known of how able a model of a configuration is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownAbility {
+    /// The name under which it is listed; of a model that is only said to be like another, the other's.
+    pub listed_as: ModelName,
+    /// Whether it is only said to be like `listed_as`.
+    pub like: bool,
+    /// How able it is.
+    pub ability: ModelAbility,
+}
+
 /// Standard deviation of the difference between a model and the one that a user says it is like, in units of the
 /// ability scale: half of the reference pool's own.
 pub const LIKE_SD: f32 = 0.5;
@@ -136,14 +148,15 @@ impl Abilities {
     /// The model that a table calls `name` and that is at `target`; with its own name.
     ///
     /// The first of these that is listed, as a name or an alias: the table's name for it (`cheap`), the whole id
-    /// (`my_vllm/meta-llama/Llama-3.1-8B`), the id without its provider (`meta-llama/Llama-3.1-8B`), and what follows
-    /// the last slash (`Llama-3.1-8B`).
+    /// (`my_vllm/meta-llama/Llama-3.1-8B`), the id without its provider (`meta-llama/Llama-3.1-8B`), what follows
+    /// the last slash (`Llama-3.1-8B`), and that without what Bedrock puts around a name (`us.anthropic.`, `-v2:0`).
     #[must_use]
     pub fn of(&self, name: &ModelName, target: &ModelId) -> Option<(&ModelName, &ModelAbility)> {
         let id = target.to_string();
         let model = target.model();
         let last = model.rsplit('/').next().unwrap_or(model);
-        [name.as_str(), &id, model, last].into_iter().find_map(|called| self.find(called))
+        let own = [name.as_str(), &id, model, last].into_iter();
+        own.chain(bedrock::public_names(last)).find_map(|called| self.find(called))
     }
 
     /// The name or alias that was probably meant by `name`.

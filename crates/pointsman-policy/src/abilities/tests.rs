@@ -97,6 +97,8 @@ fn a_table_finds_its_model_by_the_nearest_name() {
         ("cheap", "azure/GPT-4o-mini", Some("gpt-4o-mini-2024-07-18")),
         ("GPT-4o-mini", "azure/deployment-7", Some("gpt-4o-mini-2024-07-18")),
         ("cheap", "openai/gpt-5", None),
+        ("cheap", "bedrock/eu.openai.gpt-4o-mini-v1:0", Some("gpt-4o-mini-2024-07-18")),
+        ("cheap", "bedrock/openai.gpt-4o-mini-v0:1", None),
     ] {
         let found = abilities.of(&ModelName::new(name), &ModelId::parse(target).unwrap());
         assert_eq!(found.map(|(name, _)| name.as_str()), expected, "{name} {target}");
@@ -140,6 +142,20 @@ fn the_shipped_file_can_be_read_and_names_no_provider() {
     assert!(shipped.models.len() > 20 && shipped.find("gpt-4o-mini").is_some());
     let names = || shipped.names();
     assert!(names().all(|name| !name.contains('/')), "{:?}", names().find(|name| name.contains('/')));
+}
+
+#[test]
+fn models_of_bedrock_have_the_ability_of_their_public_name() {
+    let shipped = Abilities::shipped();
+    for id in [
+        "anthropic.claude-3-5-sonnet-20241022-v2:0",
+        "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+        "arn:aws:bedrock:eu-west-1:123:inference-profile/eu.anthropic.claude-3-5-sonnet-20241022-v2:0",
+    ] {
+        let target = ModelId::parse(&format!("bedrock/{id}")).unwrap();
+        let found = shipped.of(&ModelName::new("strong"), &target).map(|(name, _)| name.as_str());
+        assert_eq!(found, Some("claude-3-5-sonnet-20241022"), "{id}");
+    }
 }
 
 #[test]

@@ -113,6 +113,7 @@ impl RawModel {
                 structured_output: stated.structured_output.or(model.capabilities.structured_output),
             },
             target: model.target,
+            known_ability: model.known_ability,
         }
     }
 

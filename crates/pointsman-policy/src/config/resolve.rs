@@ -8,9 +8,9 @@ use pointsman_domain::{Band, ModelId, ModelName, ProviderName, Task, Vocabulary}
 use toml::Spanned;
 
 use super::raw::{RawModel, RawPolicy, RawRow, RawTable};
-use super::targeting::{Targeting, all_candidates};
+use super::targeting::{Targeting, all_candidates, like};
 use super::{Diagnostics, lint};
-use crate::abilities::Abilities;
+use crate::abilities::{Abilities, KnownAbility};
 use crate::catalogue::Catalogue;
 use crate::model::{Model, Models};
 use crate::policy::Policy;
@@ -40,6 +40,16 @@ impl Known {
             Some(listed) => listed.model(target),
             None => Model::at(target),
         }
+    }
+
+    /// `model`, which the file calls `name`, with its measured ability, else that of what it is said to be `like`.
+    fn with_ability(&self, name: &ModelName, model: Model, like: Option<KnownAbility>) -> Model {
+        let measured = self.abilities.of(name, &model.target).map(|(listed_as, ability)| KnownAbility {
+            listed_as: listed_as.clone(),
+            like: false,
+            ability: ability.clone(),
+        });
+        Model { known_ability: measured.or(like).map(Arc::new), ..model }
     }
 }
 
@@ -107,10 +117,11 @@ impl Resolver<'_> {
                 .help("rename one of them: requests select either by name");
         }
         let target = raw.target.as_ref().and_then(|target| self.target(target, &raw.path));
+        let like = like(raw, &self.known.abilities, self.diagnostics);
         let name = ModelName::new(name.as_str());
         match target {
             Some(target) => {
-                let model = raw.over(self.known.model(target));
+                let model = self.known.with_ability(&name, raw.over(self.known.model(target)), like);
                 self.models.insert(name, Arc::new(model));
             }
             None => {
@@ -184,11 +195,10 @@ impl Resolver<'_> {
     /// Gives each table what chooses in mode `target`, if that is the mode.
     fn targeted(&mut self, tables: Vec<(Table, Places)>, raw: &RawPolicy) -> Vec<(Table, Places)> {
         let known = self.known;
-        let mut targeting =
-            Targeting::new(&raw.targeting, &raw.models, known.abilities.as_ref(), self.diagnostics);
         if !raw.targeting.on {
             return tables;
         }
+        let mut targeting = Targeting::new(&raw.targeting, &raw.models, known.abilities.as_ref());
         let listed = raw.targeting.candidates.as_ref();
         let listed = listed.and_then(|names| self.choices(names, "policy.candidates", "`candidates`"));
         let declared: Vec<Choice> =
@@ -305,7 +315,8 @@ impl Resolver<'_> {
             return None;
         }
         if name.as_str().contains('/') {
-            let model = Arc::new(self.known.model(self.target(written, path)?));
+            let model = self.known.model(self.target(written, path)?);
+            let model = Arc::new(self.known.with_ability(&name, model, None));
             self.models.insert(name.clone(), Arc::clone(&model));
             return Some(Choice { name, model });
         }

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::raw::RawModel;
 use super::{Diagnostics, Document, Entry, Severity};
-use crate::abilities::{Abilities, ModelAbility};
+use crate::abilities::{Abilities, KnownAbility};
 use crate::table::{Choice, Choices};
 use crate::target::{Contender, Target};
 
@@ -95,8 +95,6 @@ fn share(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<f64> {
 pub(super) struct Targeting<'a> {
     abilities: &'a Abilities,
     quality: f64,
-    /// What models are said to be like, where that is listed.
-    like: BTreeMap<&'a str, (ModelName, ModelAbility)>,
     /// Where models are declared.
     places: BTreeMap<&'a str, &'a RawModel>,
     /// Models of which something has been said.
@@ -104,21 +102,11 @@ pub(super) struct Targeting<'a> {
 }
 
 impl<'a> Targeting<'a> {
-    /// Looks up what every model of `[models]` is said to be like.
-    pub(super) fn new(
-        raw: &RawTargeting,
-        models: &'a [RawModel],
-        abilities: &'a Abilities,
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
-        let like = models.iter().filter_map(|model| {
-            let like = like(model.like.as_ref()?, model, abilities, diagnostics)?;
-            Some((model.name.get_ref().as_str(), like))
-        });
+    /// Nothing has been said of any of `models` yet.
+    pub(super) fn new(raw: &RawTargeting, models: &'a [RawModel], abilities: &'a Abilities) -> Self {
         Self {
             abilities,
             quality: raw.quality.unwrap_or(DEFAULT_QUALITY),
-            like: like.collect(),
             places: models.iter().map(|model| (model.name.get_ref().as_str(), model)).collect(),
             reported: BTreeSet::new(),
         }
@@ -133,7 +121,7 @@ impl<'a> Targeting<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Target> {
         let contenders = candidates.iter().filter_map(|choice| {
-            let contender = self.contender(choice);
+            let contender = contender(choice);
             self.report(choice, contender.is_some(), place, diagnostics);
             contender
         });
@@ -151,19 +139,6 @@ impl<'a> Targeting<'a> {
                 );
         }
         target
-    }
-
-    /// Measured abilities come before what a model is said to be like.
-    fn contender(&self, choice: &Choice) -> Option<Contender> {
-        let measured = self.abilities.of(&choice.name, &choice.model.target);
-        let (listed_as, ability, like) = match measured {
-            Some((name, ability)) => (name.clone(), ability.clone(), false),
-            None => {
-                let (name, ability) = self.like.get(choice.name.as_str())?;
-                (name.clone(), ability.clone(), true)
-            }
-        };
-        Some(Contender { choice: choice.clone(), listed_as, like, ability })
     }
 
     /// Says, once for each model, what keeps it from being chosen or compared.
@@ -186,25 +161,36 @@ impl<'a> Targeting<'a> {
                 .warning(span, key, message)
                 .help("add price = { input = 0.15, output = 0.6 }, dollars per million tokens; 0 if it costs nothing");
         }
-        let measured = self.abilities.of(name, &choice.model.target);
-        if let (Some(like), Some((listed_as, _))) = (raw.and_then(|raw| raw.like.as_ref()), measured) {
-            let message =
-                format!("`like` does not count: `{name}` has an ability of its own, as `{listed_as}`");
+        let measured = choice.model.known_ability.as_ref().filter(|known| !known.like);
+        if let (Some(like), Some(known)) = (raw.and_then(|raw| raw.like.as_ref()), measured) {
+            let message = format!(
+                "`like` does not count: `{name}` has an ability of its own, as `{}`",
+                known.listed_as
+            );
             diagnostics.push(Severity::Note, like.span(), key, message).help("remove it");
         }
     }
 }
 
-/// The abilities of the model that `written` names.
-fn like(
-    written: &Spanned<String>,
+/// `choice` as one that may be chosen, if it is known how able it is.
+fn contender(choice: &Choice) -> Option<Contender> {
+    let KnownAbility { listed_as, like, ability } = choice.model.known_ability.as_deref()?.clone();
+    Some(Contender { choice: choice.clone(), listed_as, like, ability })
+}
+
+/// The ability of what `model` is said to be like, if the file says it.
+pub(super) fn like(
     model: &RawModel,
     abilities: &Abilities,
     diagnostics: &mut Diagnostics,
-) -> Option<(ModelName, ModelAbility)> {
+) -> Option<KnownAbility> {
+    let written = model.like.as_ref()?;
     let name = written.get_ref().as_str();
     match abilities.find(name) {
-        Some((listed_as, ability)) => Some((listed_as.clone(), ability.of_one_like_it())),
+        Some((listed_as, ability)) => {
+            let (listed_as, ability) = (listed_as.clone(), ability.of_one_like_it());
+            Some(KnownAbility { listed_as, like: true, ability })
+        }
         None => {
             let path = format!("{}.like", model.path);
             let message = format!("nothing is known of a model `{name}`");

@@ -1,7 +1,7 @@
 //! Mode `target`: what is chosen, what the file may say, what people are shown.
 
 use pointsman_domain::{
-    Ability, AbstainReason, Band, Decision, Labels, ModelName, Needs, RequestFacts, TokenCount,
+    Ability, AbstainReason, Band, Decision, Labels, ModelId, ModelName, Needs, RequestFacts, TokenCount,
 };
 use pointsman_policy::config::Severity;
 use pointsman_policy::{Policy, State, UnixMicros};
@@ -208,6 +208,27 @@ fn a_model_like_another_has_its_ability_and_less_certainty() {
         |name: &str| decision.candidates.iter().find(|one| one.model.as_str() == name).unwrap().success;
     assert_eq!(decision.model.as_str(), "own");
     assert!(chance("own") < chance("strong") && chance("own") > 0.9);
+}
+
+#[test]
+fn what_a_model_is_like_is_known_in_every_mode() {
+    let policy = policy(
+        "[models]\nown = { use = \"demo/llama\", like = \"STRONG\" }\nlisted = { use = \"demo/weak\", like = \"strong\" }\n\
+         [route]\ndefault = [\"own\", \"demo/middling\", \"demo/nobody\"]\n",
+    );
+    let known = |name: &str| {
+        let known = policy.models()[&ModelName::new(name)].known_ability.as_ref()?;
+        Some((known.listed_as.to_string(), known.like, known.ability.general.ability))
+    };
+    assert_eq!(known("own"), Some(("strong".to_owned(), true, Ability(2.0))));
+    assert_eq!(known("listed"), Some(("weak-1".to_owned(), false, Ability(-1.0))), "measured comes first");
+    assert_eq!(known("demo/middling"), Some(("middling".to_owned(), false, Ability(0.5))));
+    assert_eq!(known("demo/nobody"), None);
+    let at = |target: &str| {
+        let target = ModelId::parse(target).unwrap();
+        policy.ability(&ModelName::new("own"), &target).map(|own| own.general.ability)
+    };
+    assert_eq!((at("demo/llama"), at("demo/other")), (Some(Ability(2.0)), None), "it is somewhere else now");
 }
 
 #[test]

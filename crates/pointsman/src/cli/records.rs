@@ -67,6 +67,10 @@ pub(crate) struct ReplayArgs {
     pub(crate) against: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) from: RecordsArgs,
+    /// A further version of the configuration that was in force: records of its tables are taken again with those. Can be
+    /// given several times
+    #[arg(long = "table", value_name = "FILE", conflicts_with = "against")]
+    pub(crate) tables: Vec<PathBuf>,
     /// Label the prompts again instead of going by the recorded labels; needs records with whole prompts
     #[arg(long)]
     pub(crate) relabel: bool,
@@ -76,6 +80,10 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) records: RecordsArgs,
+    /// A further version of the configuration that was in force: records of its tables are judged with those. Can be given
+    /// several times
+    #[arg(long = "table", value_name = "FILE")]
+    pub(crate) tables: Vec<PathBuf>,
     /// Providers in which whoever runs the router has an interest, separated by commas [default: those of the configuration]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) first_party: Vec<String>,

@@ -10,16 +10,17 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::record_file::RecordFile;
+use super::replay::versions::{InForce, NO_RECORDS, say_missing};
 use crate::cli::{AuditArgs, AuditFormat, Global};
 use crate::config::Config;
-use crate::model;
 
 pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
     let config = Config::load(global.config.as_deref())?;
     let (file, filter) = RecordFile::wanted(&args.records, &config)?;
-    let (policy, _) = config.policy(&model::card(global, &config)?.vocabulary)?;
-    let first_party = first_party(args, &config)?;
-    let mut audit = Audit::new(&policy, &config.abilities, &first_party);
+    let configured = config.first_party.clone();
+    let in_force = InForce::read(config, &args.tables, global)?;
+    let first_party = first_party(args, configured, &in_force)?;
+    let mut audit = Audit::new(in_force.versions(), &first_party);
     let unreadable = file.each(filter, |record| Ok(audit.add(&record)?))?;
     anyhow::ensure!(
         unreadable == 0,
@@ -35,7 +36,18 @@ pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
         AuditFormat::Html => audit_page(&report, &sign_off),
     };
     write(&text, &args.out)?;
-    Ok(if report.is_neutral() { Outcome::Done } else { Outcome::No })
+    say_what_was_not_judged(&report);
+    Ok(if report.is_neutral() && report.is_complete() { Outcome::Done } else { Outcome::No })
+}
+
+/// Tells on standard error, beside the report, what it is not about.
+fn say_what_was_not_judged(report: &Report) {
+    if report.records == 0 {
+        anstream::eprintln!("{NO_RECORDS}");
+    }
+    if !report.is_complete() {
+        say_missing(report.replayed.other_table, report.records);
+    }
 }
 
 fn json(report: &Report, sign_off: &SignOff) -> Result<String> {
@@ -49,14 +61,18 @@ fn json(report: &Report, sign_off: &SignOff) -> Result<String> {
 }
 
 /// The providers that the command line names, else the configuration.
-fn first_party(args: &AuditArgs, config: &Config) -> Result<Vec<ProviderName>> {
+fn first_party(
+    args: &AuditArgs,
+    configured: Vec<ProviderName>,
+    in_force: &InForce,
+) -> Result<Vec<ProviderName>> {
     if args.first_party.is_empty() {
-        return Ok(config.first_party.clone());
+        return Ok(configured);
     }
     let names: Vec<ProviderName> =
         args.first_party.iter().map(|name| ProviderName::new(name.as_str())).collect();
     for name in &names {
-        anyhow::ensure!(config.providers.contains_key(name), "--first-party: there is no provider `{name}`");
+        anyhow::ensure!(in_force.has_provider(name), "--first-party: there is no provider `{name}`");
     }
     Ok(names)
 }

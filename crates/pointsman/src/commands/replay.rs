@@ -1,15 +1,17 @@
-//! `pointsman replay`: what another table would have decided.
+//! `pointsman replay`: whether decisions follow from labels and table, and what another table would have decided.
+
+pub(super) mod versions;
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use pointsman_classifier::Classifier;
 use pointsman_domain::Prompt;
-use pointsman_eval::replay::{Replay, Report};
-use pointsman_policy::{Abilities, Policy};
+use pointsman_eval::replay::{Replay, Report, Versions};
 use pointsman_record::{Filter, Record, StoredPrompt};
 use serde_json::json;
 
+use self::versions::{InForce, NO_RECORDS, say_missing};
 use super::Outcome;
 use super::record_file::RecordFile;
 use crate::cli::{Global, ReplayArgs};
@@ -29,21 +31,34 @@ pub(crate) fn run(args: &ReplayArgs, global: &Global) -> Result<Outcome> {
     };
     let (file, filter) = RecordFile::wanted(&args.from, &config)?;
     let classifier = args.relabel.then(|| model::load(global, &against)).transpose()?;
-    let vocabulary = match &classifier {
-        Some(classifier) => classifier.vocabulary().clone(),
-        None => model::card(global, &against)?.vocabulary,
-    };
-    let (policy, _) = against.policy(&vocabulary)?;
-    let tables = (&policy, &*against.abilities);
+    let origin = against.origin().to_owned();
+    let in_force = InForce::read(against, &args.tables, global)?;
     let bar = terminal::progress(None, "records");
     let start = Instant::now();
     let replayed = match &classifier {
-        Some(classifier) => relabelled(&file, filter, tables, classifier, |count| bar.inc(count))?,
-        None => recorded(&file, filter, tables, |count| bar.inc(count))?,
+        Some(classifier) => {
+            relabelled(&file, filter, in_force.versions(), classifier, |count| bar.inc(count))?
+        }
+        None => recorded(&file, filter, in_force.versions(), |count| bar.inc(count))?,
     };
     bar.finish_and_clear();
-    print(&replayed, against.origin(), start.elapsed().as_secs_f64(), global)?;
-    Ok(if replayed.report.unfaithful == 0 { Outcome::Done } else { Outcome::No })
+    let seconds = start.elapsed().as_secs_f64();
+    if global.json {
+        print_json(&replayed, &origin, seconds)?;
+    } else {
+        print(&replayed, args, seconds);
+    }
+    let Report { records, unfaithful, other_table, .. } = replayed.report;
+    let is_unchecked = is_check(args) && other_table > 0;
+    if is_unchecked {
+        say_missing(other_table, records);
+    }
+    Ok(if unfaithful > 0 || is_unchecked { Outcome::No } else { Outcome::Done })
+}
+
+/// Whether it is asked that every decision follows from labels and table, not what would change.
+fn is_check(args: &ReplayArgs) -> bool {
+    args.against.is_none() && !args.relabel
 }
 
 /// What was found, and what could not be used.
@@ -57,10 +72,10 @@ struct Replayed {
 fn recorded(
     file: &RecordFile,
     filter: Filter,
-    tables: (&Policy, &Abilities),
+    versions: Versions<'_>,
     progress: impl Fn(u64),
 ) -> Result<Replayed> {
-    let mut replay = Replay::new(tables.0, tables.1);
+    let mut replay = Replay::among(versions);
     let unreadable = file.each(filter, |record| {
         replay.add(&record, None);
         progress(1);
@@ -73,11 +88,11 @@ fn recorded(
 fn relabelled(
     file: &RecordFile,
     filter: Filter,
-    tables: (&Policy, &Abilities),
+    versions: Versions<'_>,
     classifier: &Classifier,
     progress: impl Fn(u64),
 ) -> Result<Replayed> {
-    let mut replay = Replay::new(tables.0, tables.1);
+    let mut replay = Replay::among(versions);
     let mut without_prompt = 0;
     let (mut records, mut prompts): (Vec<Record>, Vec<Prompt>) = (Vec::new(), Vec::new());
     let mut classify = |records: &mut Vec<Record>, prompts: &mut Vec<Prompt>| -> Result<()> {
@@ -105,17 +120,22 @@ fn relabelled(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer records than a float counts exactly")]
-fn print(replayed: &Replayed, against: &str, seconds: f64, global: &Global) -> Result<()> {
+fn per_second(report: &Report, seconds: f64) -> f64 {
+    report.records as f64 / seconds
+}
+
+fn print_json(replayed: &Replayed, against: &str, seconds: f64) -> Result<()> {
     let Replayed { report, unreadable, without_prompt } = replayed;
-    let per_second = report.records as f64 / seconds;
-    if global.json {
-        let report = json!({
-            "against": against, "report": report, "unreadable": unreadable, "without_prompt": without_prompt,
-            "seconds": seconds, "records_per_second": per_second,
-        });
-        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(());
-    }
+    let report = json!({
+        "against": against, "report": report, "unreadable": unreadable, "without_prompt": without_prompt,
+        "seconds": seconds, "records_per_second": per_second(report, seconds),
+    });
+    anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+fn print(replayed: &Replayed, args: &ReplayArgs, seconds: f64) {
+    let Replayed { report, unreadable, without_prompt } = replayed;
     anstream::println!("{}", report.to_string().trim_end());
     for (count, why) in
         [(*unreadable, "cannot be read"), (*without_prompt, "were recorded without their prompt")]
@@ -124,10 +144,24 @@ fn print(replayed: &Replayed, against: &str, seconds: f64, global: &Global) -> R
             anstream::println!("\n{count} records {why} and are left out");
         }
     }
+    if is_check(args) {
+        print_checked(report, args);
+    }
     if report.unfaithful > 0 {
         let what = "decisions that their own table does not give again: the records were changed, or this is a fault";
         anstream::println!("\n{} {} {what}", styled(ERROR, "unfaithful:"), report.unfaithful);
     }
+    let per_second = per_second(report, seconds);
     anstream::println!("\n{}", styled(ASIDE, format_args!("{seconds:.2} s, {per_second:.0} records/s")));
-    Ok(())
+}
+
+/// Says of how many records it could be checked that they follow from labels and table.
+fn print_checked(report: &Report, args: &ReplayArgs) {
+    let Report { records, own_table, .. } = report;
+    if *records == 0 {
+        anstream::println!("\n{NO_RECORDS}");
+        return;
+    }
+    let given = if args.tables.is_empty() { "" } else { " or of those given" };
+    anstream::println!("\n{own_table} of {records} records are of this table{given}");
 }

@@ -15,6 +15,7 @@ mod record;
 pub(crate) mod schema;
 mod server;
 mod telemetry;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,6 +34,7 @@ pub(crate) use dashboard::DashboardConfig;
 pub(crate) use keys::{ClientKey, KeyHash};
 pub(crate) use server::{ServerConfig, TlsFiles};
 pub(crate) use telemetry::TelemetryConfig;
+pub(crate) use written::Written;
 
 /// The file that is read when none is named.
 const FILE: &str = "pointsman.toml";
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
     /// How able models are, by `[policy]`.
     pub(crate) abilities: Arc<Abilities>,
+    /// The text of the file that they come from, if the configuration names one.
+    abilities_text: Option<String>,
     /// Providers in which whoever runs the router has an interest, by `[audit]`.
     pub(crate) first_party: Vec<ProviderName>,
     /// What models charge where the file does not say.
@@ -119,7 +123,7 @@ impl Config {
         let failures = failures::read(&document, &mut diagnostics);
         let providers = providers::read(&document, &mut diagnostics);
         let first_party = audit::read(&document, &providers, &mut diagnostics);
-        let abilities = Arc::new(abilities::read(&document, &mut diagnostics));
+        let (abilities, abilities_text) = abilities::read(&document, &mut diagnostics);
         let warnings = diagnostics.clone();
         let config = Self {
             source,
@@ -133,7 +137,8 @@ impl Config {
             failures,
             keys,
             providers,
-            abilities,
+            abilities: Arc::new(abilities),
+            abilities_text,
             first_party,
             catalogue: Arc::new(Catalogue::shipped()),
         };
@@ -159,6 +164,11 @@ impl Config {
     /// The whole text.
     pub(crate) fn text(&self) -> &str {
         self.source.text()
+    }
+
+    /// What stood in its files when they were read.
+    pub(crate) fn written(&self) -> Written {
+        Written { text: self.text().to_owned(), abilities: self.abilities_text.clone() }
     }
 
     /// Where the configuration comes from, for people.

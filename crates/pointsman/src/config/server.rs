@@ -93,6 +93,11 @@ const KEYS: [&str; 15] = [
 const LEAST_HEADER_BYTES: u64 = 8 << 10;
 
 impl ServerConfig {
+    /// How clients speak to it: `https` or `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// What the section says. `has_keys` is whether clients need keys.
     pub(super) fn read(document: &Document<'_>, has_keys: bool, diagnostics: &mut Diagnostics) -> Self {
         let mut config = Self::default();

@@ -56,11 +56,6 @@ impl Door {
         })
     }
 
-    /// Whether connections are encrypted.
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// Serves `app` until `stopped`; then requests that are being answered are finished.
     pub(super) async fn serve(self, listener: TcpListener, app: Router, stopped: oneshot::Receiver<()>) {
         let graceful = GracefulShutdown::new();

@@ -48,7 +48,7 @@ use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
-use pointsman_classifier::{Labeller, Queue, QueueLimits};
+use pointsman_classifier::{Labeller, Pace, Queue, QueueLimits};
 use pointsman_domain::Vocabulary;
 use pointsman_policy::Policy;
 use pointsman_policy::config::Severity;
@@ -105,7 +105,10 @@ fn sidecar(
     classifier: ClassifierId,
 ) -> Result<Sidecar> {
     let limits = QueueLimits { prompts: config.classifier.queue, ..QueueLimits::default() };
-    let queue = Queue::start(labeller, limits).context("the classifier's threads cannot be started")?;
+    // Whoever comes as a batch begins waits for that one and for their own, and has time left.
+    let pace = Pace::new(config.classifier.timeout / 3, clock::since_start);
+    let queue = Queue::start(labeller, limits, Some(pace));
+    let queue = queue.context("the classifier's threads cannot be started")?;
     let abilities = Arc::clone(&config.abilities);
     let upstream = Arc::new(upstream::client(config, &config.server)?);
     let keys = Keys::new(&config.keys, &Keys::default());
@@ -125,7 +128,7 @@ async fn serve(
         TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     let door = Door::new(&config.server)?;
-    announce(&sidecar, config, address, door.is_encrypted());
+    announce(&sidecar, config, address);
     let stops = stop::signals().context("signals cannot be listened for")?;
     if let Some(reloader) = reloader {
         tokio::spawn(reloader.run(reload::hangups().context("signals cannot be listened for")?));
@@ -163,8 +166,8 @@ fn remember(sidecar: Arc<Sidecar>) {
 }
 
 /// Says where the sidecar listens, and what a person should know before relying on it.
-fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr, is_encrypted: bool) {
-    let scheme = if is_encrypted { "https" } else { "http" };
+fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr) {
+    let scheme = sidecar.scheme;
     anstream::eprintln!("pointsman listens on {scheme}://{address} ({})", config.origin());
     let classifier = sidecar.recording.classifier();
     anstream::eprintln!("prompts are labelled by {} with the engine {}", classifier.name, classifier.engine);
@@ -175,7 +178,7 @@ fn announce(sidecar: &Sidecar, config: &Config, address: SocketAddr, is_encrypte
     match &sidecar.dashboard {
         Access::Off => {}
         Access::NoKey(missing) => anstream::eprintln!("warning: there is no dashboard: {missing}"),
-        Access::Loopback | Access::Key(_) => anstream::eprintln!("the dashboard is at http://{address}/"),
+        Access::Loopback | Access::Key(_) => anstream::eprintln!("the dashboard is at {scheme}://{address}/"),
     }
     if sidecar.spans.is_on() {
         anstream::eprintln!("traces are sent over OTLP");

@@ -21,7 +21,7 @@ pub(super) async fn layer(State(sidecar): State<Arc<Sidecar>>, request: Request,
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let endpoint = path.as_ref().map_or("unknown", MatchedPath::as_str);
-    let span = sidecar.spans.request(&method, endpoint, request.headers());
+    let span = sidecar.spans.request(&method, (sidecar.scheme, endpoint), request.headers());
     let id = request.extensions().get::<RequestId>().cloned();
     let response = span.around(answer_or_panic(request, next)).await;
     let status = response.status().as_u16();

@@ -1,8 +1,8 @@
-//! Reading the configuration again when its file changes, or on SIGHUP.
+//! Reading the configuration again when its file or the file of abilities that it names changes, or on SIGHUP.
 //!
-//! The file is looked at twice a second and its text compared, which works where file events do not: on network and bind
-//! mounts, with editors that replace the file, behind the symbolic links of Kubernetes. A text counts once two looks in
-//! a row have found it, so that one that is half written is not taken for a whole one.
+//! The files are looked at twice a second and their texts compared, which works where file events do not: on network and
+//! bind mounts, with editors that replace the file, behind the symbolic links of Kubernetes. A text counts once two looks
+//! in a row have found it, so that one that is half written is not taken for a whole one.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::keys::Keys;
 use super::live::Live;
 use super::sidecar::Sidecar;
-use crate::config::Config;
+use crate::config::{Config, Written};
 
-/// How often the file is looked at.
+/// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The configuration as it is used, and what was last seen of its file.
+/// The configuration as it is used, and what was last seen of its files.
 #[derive(Debug)]
 pub(super) struct Reloader {
     sidecar: Arc<Sidecar>,
@@ -33,10 +33,10 @@ pub(super) struct Reloader {
     started: Config,
     /// What tables and providers come from.
     used: Config,
-    /// The last text that was used or refused.
-    settled: Option<String>,
-    /// A text that was seen once.
-    seen: Option<String>,
+    /// What was used or refused last.
+    settled: Option<Written>,
+    /// What was seen once.
+    seen: Option<Written>,
 }
 
 /// What made us look.
@@ -44,7 +44,7 @@ pub(super) struct Reloader {
 pub(super) enum Cause {
     /// The time.
     Tick,
-    /// Somebody who wants the file to be used as it is now.
+    /// Somebody who wants the files to be used as they are now.
     Hangup,
 }
 
@@ -52,12 +52,12 @@ impl Reloader {
     /// Reloads what `sidecar` was started with; nothing if that was no file.
     pub(super) fn new(sidecar: Arc<Sidecar>, started: &Config, vocabulary: Vocabulary) -> Option<Self> {
         let file = started.file()?.to_owned();
-        let settled = Some(started.text().to_owned());
+        let settled = Some(started.written());
         let (started, used) = (started.clone(), started.clone());
         Some(Self { sidecar, vocabulary, file, started, used, settled, seen: None })
     }
 
-    /// Looks at the file until `hangups` are over.
+    /// Looks at the files until `hangups` are over.
     pub(super) async fn run(mut self, mut hangups: mpsc::Receiver<()>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -71,15 +71,15 @@ impl Reloader {
             };
             let file = self.file.clone();
             // A panic in there is as good as a file that cannot be read.
-            let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+            let read = tokio::task::spawn_blocking(move || Written::read(&file)).await;
             self.look(cause, read.unwrap_or_else(|error| Err(io::Error::other(error))));
         }
     }
 
-    /// Uses what was read of the file if it is new.
-    pub(super) fn look(&mut self, cause: Cause, read: io::Result<String>) {
-        let text = match read {
-            Ok(text) => Some(text),
+    /// Uses what was read of the files if it is new.
+    pub(super) fn look(&mut self, cause: Cause, read: io::Result<Written>) {
+        let written = match read {
+            Ok(written) => Some(written),
             Err(error) => {
                 if self.settled.take().is_some() || cause == Cause::Hangup {
                     self.refused(&anyhow::Error::new(error).context("it cannot be read"));
@@ -87,14 +87,14 @@ impl Reloader {
                 None
             }
         };
-        let is_news = text != self.settled && text.is_some();
-        match text {
-            Some(text) if cause == Cause::Hangup || is_news && self.seen.as_ref() == Some(&text) => {
+        let is_news = written != self.settled && written.is_some();
+        match written {
+            Some(written) if cause == Cause::Hangup || is_news && self.seen.as_ref() == Some(&written) => {
                 self.seen = None;
-                self.settled = Some(text.clone());
-                self.reload(text);
+                self.settled = Some(written.clone());
+                self.reload(written.text);
             }
-            text => self.seen = text.filter(|_| is_news),
+            written => self.seen = written.filter(|_| is_news),
         }
     }
 

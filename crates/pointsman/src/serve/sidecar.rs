@@ -33,6 +33,8 @@ pub(crate) struct Sidecar {
     /// What the dashboard has read of records.
     pub(super) sums: Sums,
     pub(super) limits: Limits,
+    /// How clients speak to it: `https` if the configuration has a certificate, else `http`.
+    pub(super) scheme: &'static str,
     /// When it was made, in seconds since the start of 1970 (UTC).
     pub(super) started_unix_s: u64,
     /// Whether it has been told to end.
@@ -53,6 +55,7 @@ impl Sidecar {
             dashboard: Access::of(&config.dashboard, config.server.listen.ip(), environment::variable),
             sums: Sums::default(),
             limits: Limits::new(&config.server),
+            scheme: config.server.scheme(),
             started_unix_s: clock::unix_s(clock::now()),
             draining: AtomicBool::new(false),
         }

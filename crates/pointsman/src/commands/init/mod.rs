@@ -3,6 +3,7 @@
 mod document;
 pub(super) mod hosted;
 mod local;
+mod more_needed;
 mod servers;
 
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
@@ -18,12 +19,6 @@ use super::Outcome;
 use crate::cli::{Global, InitArgs};
 use crate::environment;
 use crate::terminal::{GOOD, NAME, WARNING, styled};
-
-/// Keys of providers that need more than a key.
-const MORE_NEEDED: [(&str, &str); 1] = [(
-    "AZURE_OPENAI_API_KEY",
-    "Azure: models are deployments of your own; docs/configuration.md shows how to name them",
-)];
 
 pub(crate) fn run(args: &InitArgs, global: &Global) -> Result<Outcome> {
     let places = if args.server.is_empty() { servers::usual() } else { servers::named(&args.server) };
@@ -80,14 +75,16 @@ fn tell(found: &Found) {
             server.models.join(", ")
         );
     }
-    for (variable, what) in MORE_NEEDED {
-        if environment::variable(variable).is_some() {
-            anstream::eprintln!("found {}: {what}", styled(NAME, variable));
-        }
+    let more_needed = more_needed::told(environment::variable);
+    for (variable, what) in &more_needed {
+        anstream::eprintln!("found {}: {what}", styled(NAME, variable));
     }
     if found.hosted.is_empty() && found.servers.is_empty() {
-        let nothing =
-            "no key in the environment and no server on the usual ports: the built-in demo provider answers";
+        let nothing = if more_needed.is_empty() {
+            "no key in the environment and no server on the usual ports: the built-in demo provider answers"
+        } else {
+            "no other key in the environment and no server on the usual ports: until then the built-in demo provider answers"
+        };
         anstream::eprintln!("{}", styled(WARNING, nothing));
     }
 }

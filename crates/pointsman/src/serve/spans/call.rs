@@ -14,6 +14,7 @@ use pointsman_upstream::{Client, Reply, UpstreamError};
 
 use super::Spans;
 use super::decision::count;
+use super::operation::Operation;
 
 /// What a call is traced by; nothing if nobody collects spans. It ends when this is dropped.
 #[derive(Debug, Default)]
@@ -24,19 +25,24 @@ impl Spans {
     pub(in crate::serve) fn call(&self, upstream: &Client, name: &ModelName, target: &ModelId) -> CallSpan {
         let Some(tracer) = self.tracer() else { return CallSpan(None) };
         let parent = Context::current();
+        let operation = parent.get::<Operation>().copied().unwrap_or_default();
         let builder = tracer
-            .span_builder(format!("chat {}", target.model()))
+            .span_builder(format!("{} {}", operation.as_str(), target.model()))
             .with_kind(SpanKind::Client)
-            .with_attributes(attributes(upstream, name, target));
+            .with_attributes(attributes(operation, upstream, (name, target)));
         CallSpan(Some(parent.with_span(tracer.build_with_context(builder, &parent))))
     }
 }
 
-fn attributes(upstream: &Client, name: &ModelName, target: &ModelId) -> Vec<KeyValue> {
+fn attributes(
+    operation: Operation,
+    upstream: &Client,
+    (name, target): (&ModelName, &ModelId),
+) -> Vec<KeyValue> {
     let provider = upstream.provider(target.provider());
     let seller = provider.and_then(|provider| provider.listed_as());
     let mut attributes = vec![
-        KeyValue::new("gen_ai.operation.name", "chat"),
+        KeyValue::new("gen_ai.operation.name", operation.as_str()),
         KeyValue::new(
             "gen_ai.provider.name",
             seller.map_or_else(|| target.provider().to_string(), conventional),

@@ -8,6 +8,7 @@
 mod call;
 mod decision;
 mod exporter;
+mod operation;
 mod request;
 
 use std::time::Duration;

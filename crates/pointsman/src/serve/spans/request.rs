@@ -10,6 +10,7 @@ use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use super::Spans;
+use super::operation::Operation;
 
 /// What a request is traced by; nothing if nobody collects spans. It ends when this is dropped.
 #[derive(Debug)]
@@ -17,11 +18,12 @@ pub(in crate::serve) struct RequestSpan(Option<Context>);
 
 impl Spans {
     /// Begins the span of a request for `endpoint`, within the one that its headers name. Paths that are not part of the
-    /// API have none: those who watch the process would be most of what is traced.
+    /// API have none: those who watch the process would be most of what is traced. The calls that it leads to are of the
+    /// endpoint's operation.
     pub(in crate::serve) fn request(
         &self,
         method: &Method,
-        endpoint: &str,
+        (scheme, endpoint): (&'static str, &str),
         headers: &HeaderMap,
     ) -> RequestSpan {
         let Some(tracer) = self.tracer().filter(|_| endpoint.starts_with("/v1/")) else {
@@ -36,9 +38,10 @@ impl Spans {
                 KeyValue::new("http.request.method", method.to_string()),
                 KeyValue::new("http.route", endpoint.to_owned()),
                 KeyValue::new("url.path", endpoint.to_owned()),
-                KeyValue::new("url.scheme", "http"),
+                KeyValue::new("url.scheme", scheme),
             ]);
-        RequestSpan(Some(parent.with_span(tracer.build_with_context(builder, &parent))))
+        let context = parent.with_span(tracer.build_with_context(builder, &parent));
+        RequestSpan(Some(context.with_value(Operation::of(endpoint))))
     }
 }
 

@@ -7,12 +7,13 @@ use pointsman_record::{Record, Store};
 use super::super::reload::{Cause, Reloader};
 use super::upstream::{Event, Upstream};
 use super::*;
+use crate::config::Written;
 
 const CHAT: &str = "/v1/chat/completions";
 
 /// A sidecar with a file that is looked at when the test says so.
 struct Reloading {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     sidecar: Arc<Sidecar>,
     app: Router,
     reloader: Reloader,
@@ -20,20 +21,37 @@ struct Reloading {
 
 impl Reloading {
     fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
+        Self::in_folder(tempfile::tempdir().expect("temporary folder"), text)
+    }
+
+    fn in_folder(folder: tempfile::TempDir, text: &str) -> Self {
         std::fs::write(folder.path().join("pointsman.toml"), text).expect("written");
         let config = Config::load(Some(&folder.path().join("pointsman.toml"))).expect("sound");
         let sidecar = sidecar(&config, Arc::new(ByWord));
         let app = super::super::app(Arc::clone(&sidecar));
         let reloader =
             Reloader::new(Arc::clone(&sidecar), &config, Vocabulary::standard()).expect("there is a file");
-        Self { _folder: folder, sidecar, app, reloader }
+        Self { folder, sidecar, app, reloader }
+    }
+
+    /// The file is looked at and found to hold `text`.
+    fn look(&mut self, cause: Cause, text: &str) {
+        let written = Written::beside(&self.folder.path().join("pointsman.toml"), text.to_owned());
+        self.reloader.look(cause, Ok(written));
+    }
+
+    /// The files are looked at so many times, as they are.
+    fn look_at_files(&mut self, times: usize) {
+        for _ in 0..times {
+            let read = Written::read(&self.folder.path().join("pointsman.toml"));
+            self.reloader.look(Cause::Tick, read);
+        }
     }
 
     /// The file is looked at twice and found to hold `text`.
     fn change(&mut self, text: &str) {
         for _ in 0..2 {
-            self.reloader.look(Cause::Tick, Ok(text.to_owned()));
+            self.look(Cause::Tick, text);
         }
     }
 
@@ -55,14 +73,14 @@ fn to_strong() -> String {
 async fn a_changed_table_is_used_once_it_was_seen_twice() {
     let mut reloading = Reloading::new(DEMO);
     assert_eq!(reloading.model().await, "cheap");
-    reloading.reloader.look(Cause::Tick, Ok(to_strong()));
+    reloading.look(Cause::Tick, &to_strong());
     assert_eq!(reloading.model().await, "cheap", "it may be half written");
-    reloading.reloader.look(Cause::Tick, Ok(to_strong() + "# more\n"));
+    reloading.look(Cause::Tick, &(to_strong() + "# more\n"));
     assert_eq!(reloading.model().await, "cheap", "it was");
-    reloading.reloader.look(Cause::Tick, Ok(to_strong() + "# more\n"));
+    reloading.look(Cause::Tick, &(to_strong() + "# more\n"));
     assert_eq!(reloading.model().await, "strong");
     assert!(reloading.metric("pointsman_config_reloads_total{outcome=\"used\"} 1").await);
-    reloading.reloader.look(Cause::Hangup, Ok(DEMO.to_owned()));
+    reloading.look(Cause::Hangup, DEMO);
     assert_eq!(reloading.model().await, "cheap", "whoever sends SIGHUP says that it is whole");
 }
 
@@ -127,6 +145,56 @@ async fn a_request_ends_under_the_table_that_it_began_with() {
     store.each(pointsman_record::Filter::default(), each).expect("readable");
     let new_hash = reloading.sidecar.live().policy.auto().hash().to_string();
     assert_eq!(hashes, [old_hash, new_hash]);
+}
+
+/// Two models, of which `small` is as able as said.
+fn abilities(small: f32) -> String {
+    format!(
+        "version = \"abilities/1\"\ndate = \"2026-11-22\"\norigin = \"a test\"\ndiscrimination = {{ default = 1.0 }}\n[models]\n\
+         small = {{ ability = {small:?}, se = 0.0, items = 1 }}\nlarge = {{ ability = 4.0, se = 0.0, items = 1 }}\n"
+    )
+}
+
+const BY_ABILITIES: &str = r#"
+[policy]
+mode = "target"
+quality = 0.5
+abilities = "own.toml"
+[models]
+cheap  = { use = "demo/small", price = { input = 1, output = 1 } }
+strong = { use = "demo/large", price = { input = 2, output = 2 } }
+[route]
+default = "strong"
+"#;
+
+#[tokio::test]
+async fn a_change_of_the_abilities_alone_is_seen() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let own = folder.path().join("own.toml");
+    std::fs::write(&own, abilities(4.0)).expect("written");
+    let mut reloading = Reloading::in_folder(folder, BY_ABILITIES);
+    reloading.look_at_files(2);
+    assert_eq!(reloading.model().await, "cheap");
+    assert!(
+        !reloading.metric("pointsman_config_reloads_total{outcome=\"used\"} 1").await,
+        "nothing has changed"
+    );
+    std::fs::write(&own, abilities(-9.0)).expect("written");
+    reloading.look_at_files(1);
+    assert_eq!(reloading.model().await, "cheap", "it may be half written");
+    reloading.look_at_files(1);
+    assert_eq!(reloading.model().await, "strong");
+    for wrong in ["version", ""] {
+        std::fs::write(&own, wrong).expect("written");
+        reloading.look_at_files(3);
+        assert_eq!(reloading.model().await, "strong", "{wrong:?}");
+    }
+    assert!(reloading.metric("pointsman_config_reloads_total{outcome=\"refused\"} 2").await, "each once");
+    std::fs::remove_file(&own).expect("there");
+    reloading.look_at_files(2);
+    std::fs::write(&own, abilities(4.0)).expect("written");
+    reloading.look_at_files(2);
+    assert_eq!(reloading.model().await, "cheap", "it is there again");
 }
 
 #[test]

@@ -122,6 +122,29 @@ async fn requests_that_name_a_model_are_traced_and_health_checks_are_not() {
 }
 
 #[tokio::test]
+async fn calls_for_vectors_are_no_chats() {
+    let upstream = Upstream::start().await;
+    let (app, exporter) = traced(&upstream.config(&["echo"]));
+    let body = serde_json::json!({"model": "echo", "input": ["a", "b"]}).to_string();
+    assert_eq!(ask(&app, post("/v1/embeddings", body)).await.status, StatusCode::OK);
+    let spans = spans(&exporter);
+    let call = find(&spans, "embeddings echo-model");
+    assert_eq!(attributes(call)["gen_ai.operation.name"], "embeddings");
+    assert_eq!(call.parent_span_id, find(&spans, "POST /v1/embeddings").span_context.span_id());
+}
+
+#[tokio::test]
+async fn the_scheme_is_that_of_the_server() {
+    let tls = "[server]\ntls_certificate = \"cert.pem\"\ntls_key = \"key.pem\"\n";
+    for (server, scheme) in [("", "http"), (tls, "https")] {
+        let (app, exporter) = traced(&format!("{DEMO}{server}"));
+        ask(&app, post(CHAT, chat("auto", "hi"))).await;
+        let spans = spans(&exporter);
+        assert_eq!(attributes(find(&spans, "POST /v1/chat/completions"))["url.scheme"], scheme);
+    }
+}
+
+#[tokio::test]
 async fn without_a_collector_the_clients_trace_goes_through_as_it_came() {
     let mut upstream = Upstream::start().await;
     let app = app(&upstream.config(&["gpt"]));

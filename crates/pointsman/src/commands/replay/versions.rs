@@ -1,0 +1,69 @@
+//! The versions of the configuration that were in force while records were written.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use pointsman_domain::ProviderName;
+use pointsman_eval::replay::{Version, Versions};
+use pointsman_policy::Policy;
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::model;
+use crate::terminal::{ERROR, styled};
+
+/// Configurations with their tables: one that a command goes by, and those of `--table`.
+#[derive(Debug)]
+pub(in crate::commands) struct InForce {
+    first: ReadVersion,
+    further: Vec<ReadVersion>,
+}
+
+#[derive(Debug)]
+struct ReadVersion {
+    config: Config,
+    policy: Policy,
+}
+
+impl InForce {
+    /// `config`, and what the files `further` hold.
+    pub(in crate::commands) fn read(config: Config, further: &[PathBuf], global: &Global) -> Result<Self> {
+        let first = ReadVersion::read(config, global)?;
+        let read = |path: &PathBuf| ReadVersion::read(Config::load(Some(path))?, global);
+        Ok(Self { first, further: further.iter().map(read).collect::<Result<_>>()? })
+    }
+
+    /// All of them, to take decisions again with.
+    pub(in crate::commands) fn versions(&self) -> Versions<'_> {
+        Versions::new(self.first.version(), self.further.iter().map(ReadVersion::version).collect())
+    }
+
+    /// Whether one of them has a provider of that name.
+    pub(in crate::commands) fn has_provider(&self, name: &ProviderName) -> bool {
+        std::iter::once(&self.first).chain(&self.further).any(|read| read.config.providers.contains_key(name))
+    }
+}
+
+impl ReadVersion {
+    fn read(config: Config, global: &Global) -> Result<Self> {
+        let (policy, _) = config.policy(&model::card(global, &config)?.vocabulary)?;
+        Ok(Self { config, policy })
+    }
+
+    fn version(&self) -> Version<'_> {
+        Version { policy: &self.policy, abilities: &self.config.abilities }
+    }
+}
+
+/// What is said where there is no record.
+pub(in crate::commands) const NO_RECORDS: &str = "there are no records, so nothing was checked";
+
+/// Tells on standard error that the tables of `missing` records of `all` are not at hand, and what to do about that.
+pub(in crate::commands) fn say_missing(missing: impl Display, all: impl Display) {
+    anstream::eprintln!(
+        "{} {missing} of {all} records are of tables that are not at hand; name each version of the configuration that was in \
+         force with --table FILE",
+        styled(ERROR, "unchecked:")
+    );
+}
