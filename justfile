@@ -1,7 +1,6 @@
 # What a developer types and what CI runs. `just` lists the recipes.
 
 python := env("PYTHON", "python3")
-test_items := "models/pointsman-small/test-items.csv"
 venv := justfile_directory() / "target/venv"
 # The program that is tried by clients and evaluated; built for release unless one is named
 program := env("POINTSMAN_BIN", justfile_directory() / "target/release/pointsman")
@@ -95,12 +94,13 @@ chaos seconds="60" rate="200":
 
 # Label quality on the project's own test split, with a floor, and which labels moved since the file in git
 eval: _program
-    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.82 --against {{test_items}}
+    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.845 --against models/pointsman-small/test-items.csv
+    {{program}} --model models/pointsman-multi eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.925 --against models/pointsman-multi/test-items.csv
 
-# Write the label of each test prompt anew, after a change that should move some
-eval-update: _program
-    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
-    cp target/eval/items.csv {{test_items}}
+# Write the label of each test prompt anew (of `small` or `multi`), after a change that should move some
+eval-update model="small": _program
+    {{program}} --model models/pointsman-{{model}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
+    cp target/eval/items.csv models/pointsman-{{model}}/test-items.csv
 
 # The reference and the schema of the configuration, from the comments in the code
 config-docs:
@@ -134,4 +134,4 @@ train data backbone:
     cargo run --release --locked -- train --recipe datasets/recipes/small.toml --data {{data}} --backbone {{backbone}}
 
 # Everything that CI checks
-ci: fmt-check lint doc deny unused test test-clients
+ci: fmt-check lint doc deny unused check-metal test-clients eval test

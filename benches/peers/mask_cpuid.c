@@ -1,7 +1,7 @@
 // Hides AVX-512, AVX-VNNI and AMX from the programs that it is loaded into, to measure what they do on a processor with AVX2:
 //
 //     cc -O2 -shared -fPIC -o mask_cpuid.so mask_cpuid.c
-//     LD_PRELOAD=$PWD/mask_cpuid.so python bench.py …
+//     LD_PRELOAD=$PWD/mask_cpuid.so pointsman bench devices --devices cpu --engine int16 --peer "ort=python devices.py ort --dtype int8"
 //
 // Linux lets a thread forbid itself the instruction `cpuid` (arch_prctl(2), ARCH_CPUID), which then raises SIGSEGV; the handler
 // gives the answer with some bits cleared. Needs a processor with CPUID faulting (`cpuid_fault` in /proc/cpuinfo).
