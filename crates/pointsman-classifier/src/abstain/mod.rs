@@ -70,19 +70,23 @@ fn has_no_word(text: &str) -> bool {
 /// Bytes written out: at least four of `0x7f`, `7f` or `01100001`, or percent-encoding, and nothing else. Numbers alone are left
 /// to the model, for two digits may be anything, and so are the squares of a chessboard.
 fn is_dump(text: &str) -> bool {
-    let words: Vec<&str> = text.split([' ', '\n', '\t', ',']).filter(|word| !word.is_empty()).collect();
-    let digits = |word: &str| word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word).to_owned();
-    let is_byte = |word: &&str| {
-        let digits = digits(word);
-        digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let is_bits = |word: &&str| word.len() == 8 && word.bytes().all(|b| matches!(b, b'0' | b'1'));
-    let has_letters = words.iter().any(|word| word.bytes().any(|b| b.is_ascii_alphabetic()));
-    let is_square = |word: &&str| matches!(word.as_bytes(), [b'a'..=b'h', b'1'..=b'8']);
-    let bytes = has_letters && words.iter().all(is_byte) && !words.iter().all(is_square);
-    let listed = words.len() >= 4 && (bytes || words.iter().all(is_bits));
+    let words = || text.split([' ', '\n', '\t', ',']).filter(|word| !word.is_empty());
+    let is_square = |word: &str| matches!(word.as_bytes(), [b'a'..=b'h', b'1'..=b'8']);
+    let has_letters = |word: &str| word.bytes().any(|b| b.is_ascii_alphabetic());
+    let bytes = || words().all(is_byte) && words().any(has_letters) && !words().all(is_square);
+    let listed = words().nth(3).is_some() && (bytes() || words().all(is_bits));
     let escapes = text.matches('%').count() * 3;
     listed || (escapes >= 12 && share(escapes, text.len()) > 0.6 && !text.contains(char::is_whitespace))
+}
+
+/// Two hexadecimal digits, perhaps with what says that they are.
+fn is_byte(word: &str) -> bool {
+    let digits = word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word);
+    digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn is_bits(word: &str) -> bool {
+    word.len() == 8 && word.bytes().all(|b| matches!(b, b'0' | b'1'))
 }
 
 /// Base64, hexadecimal and the like with hardly a word around it.

@@ -112,7 +112,7 @@ impl Passing {
 
     /// Notes whether whole events say that the reply is complete, or that it has failed.
     fn note(&mut self, events: &[u8]) {
-        self.has_ended |= says_that_it_is_complete(self.dialect, events);
+        self.has_ended = self.has_ended || says_that_it_is_complete(self.dialect, events);
         // Few events speak of errors; the others need not be taken apart.
         if self.told.is_none() && (contains(events, b"error") || contains(events, b"failed")) {
             let message = error_in(self.dialect, events);

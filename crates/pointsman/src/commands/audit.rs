@@ -9,8 +9,8 @@ use pointsman_eval::report::{audit_markdown, audit_page};
 use serde::Serialize;
 
 use super::Outcome;
+use super::in_force::{InForce, NO_RECORDS, say_missing};
 use super::record_file::RecordFile;
-use super::replay::versions::{InForce, NO_RECORDS, say_missing};
 use crate::cli::{AuditArgs, AuditFormat, Global};
 use crate::config::Config;
 

@@ -12,6 +12,7 @@ pub(crate) mod eval;
 mod explain;
 mod fit;
 mod import;
+mod in_force;
 mod init;
 mod key;
 mod manual;

@@ -1,7 +1,5 @@
 //! `pointsman replay`: whether decisions follow from labels and table, and what another table would have decided.
 
-pub(super) mod versions;
-
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -11,8 +9,8 @@ use pointsman_eval::replay::{Replay, Report, Versions};
 use pointsman_record::{Filter, Record, StoredPrompt};
 use serde_json::json;
 
-use self::versions::{InForce, NO_RECORDS, say_missing};
 use super::Outcome;
+use super::in_force::{InForce, NO_RECORDS, say_missing};
 use super::record_file::RecordFile;
 use crate::cli::{Global, ReplayArgs};
 use crate::config::Config;

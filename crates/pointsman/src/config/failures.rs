@@ -1,10 +1,10 @@
 //! `[failures]`: what is done when a model does not answer.
 
-use pointsman_domain::{ModelId, ModelName, nearest};
+use pointsman_domain::{ModelId, nearest};
 use pointsman_policy::config::{Diagnostics, Document, Entry};
 use pointsman_upstream::{FailureOverrides, FailurePolicies};
 
-use super::reading;
+use super::{models, reading};
 
 /// What may be set for all, for a table and for a model.
 const KEYS: [&str; 6] = [
@@ -95,8 +95,8 @@ fn table_of(document: &Document<'_>, entry: &Entry<'_>, diagnostics: &mut Diagno
 fn model_of(document: &Document<'_>, entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<ModelId> {
     let target = target(document, entry.name());
     if target.is_none() {
-        let names: Vec<ModelName> = models(document).map(|(name, _)| name).collect();
-        let names: Vec<&str> = names.iter().map(ModelName::as_str).collect();
+        let models = models::read(document);
+        let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         unknown(entry, "model", &names, "name one of [models], or provider/model", diagnostics);
     }
     target
@@ -111,21 +111,8 @@ fn unknown(entry: &Entry<'_>, what: &str, names: &[&str], otherwise: &str, diagn
 
 /// The model that the file calls `name`, or that is written provider/model.
 fn target(document: &Document<'_>, name: &str) -> Option<ModelId> {
-    let named = models(document).find(|(known, _)| known.as_str() == name).map(|(_, target)| target);
-    named.or_else(|| ModelId::parse(name).ok())
-}
-
-/// The models of the file that can be read; what is wrong with others is said where they are read for routing.
-fn models<'a>(document: &'a Document<'_>) -> impl Iterator<Item = (ModelName, ModelId)> + 'a {
-    let section = document.root().entries().into_iter().find(|entry| entry.name() == "models");
-    let entries = section.and_then(|entry| Some(entry.as_section()?.entries())).unwrap_or_default();
-    entries.into_iter().filter_map(|entry| {
-        let text = entry.as_string().or_else(|| {
-            let uses = entry.as_section()?.entries().into_iter().find(|key| key.name() == "use")?;
-            uses.as_string()
-        })?;
-        Some((ModelName::new(entry.name()), ModelId::parse(text.get_ref()).ok()?))
-    })
+    let named = models::read(document).into_iter().find(|model| model.name.as_str() == name);
+    named.map(|model| model.target).or_else(|| ModelId::parse(name).ok())
 }
 
 /// Sets what an entry says, if it is one of `known`.

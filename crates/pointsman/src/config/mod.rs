@@ -9,6 +9,7 @@ mod classifier;
 mod dashboard;
 mod failures;
 mod keys;
+mod models;
 mod providers;
 mod reading;
 mod record;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
+use pointsman_eval::adapt::NamedModel;
 use pointsman_policy::config::{self as policy, Diagnostic, Diagnostics, Document, Known, Severity, Source};
 use pointsman_policy::{Abilities, Catalogue, Policy};
 use pointsman_upstream::{FailurePolicies, Provider};
@@ -164,6 +166,12 @@ impl Config {
     /// The whole text.
     pub(crate) fn text(&self) -> &str {
         self.source.text()
+    }
+
+    /// The models that the file names, as far as they can be read: whoever measures models needs no table that can be used. Those
+    /// of the built-in configuration stand for nobody's models and are left out.
+    pub(crate) fn named_models(&self) -> Vec<NamedModel> {
+        if self.file.is_some() { models::read(&Document::parse(&self.source)) } else { Vec::new() }
     }
 
     /// What stood in its files when they were read.

@@ -133,7 +133,7 @@ async fn ask_again(
     let mut failures = 0;
     loop {
         let called = Instant::now();
-        let span = sidecar.spans.call(upstream, name, target);
+        let span = sidecar.spans.call(upstream, (name, target), call.wanted);
         let headers = span.headers(call.headers);
         let outcome = ask(sidecar, upstream, target, Call { headers: &headers, ..call }).await;
         span.replied(&outcome);

@@ -138,14 +138,14 @@ impl Caller {
         models: &Models,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Vec<(ModelName, ModelId)>, ApiError> {
-        if !self.0.as_ref().is_some_and(|key| key.may_spend_so_much()) {
+        let Some(key) = self.0.as_ref().filter(|key| key.may_spend_so_much()) else {
             return Ok(candidates);
-        }
+        };
         let has_price = |name: &ModelName| models.get(name).is_some_and(|model| model.price.is_some());
         let (kept, left): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(name, _)| has_price(name));
         attempts.extend(left.iter().map(|(name, target)| passed_over(name, target, "price_unknown")));
         match left.first() {
-            Some((_, target)) if kept.is_empty() => self.may_spend_at(target, None).map(|()| kept),
+            Some((_, target)) if kept.is_empty() => Err(price_unknown(key, target)),
             _ => Ok(kept),
         }
     }
@@ -153,15 +153,7 @@ impl Caller {
     /// Refuses a model without a price to a key that may only spend so much.
     pub(super) fn may_spend_at(&self, target: &ModelId, price: Option<Price>) -> Result<(), ApiError> {
         match &self.0 {
-            Some(key) if key.may_spend_so_much() && price.is_none() => {
-                let message = format!(
-                    "the key `{}` may only spend so much, and what `{target}` costs is not known: give it a name and a \
-                     price in [models]",
-                    key.name()
-                );
-                let body = ErrorBody::permission(message).param("model").code("price_unknown");
-                Err(ApiError::new(StatusCode::FORBIDDEN, body))
-            }
+            Some(key) if key.may_spend_so_much() && price.is_none() => Err(price_unknown(key, target)),
             _ => Ok(()),
         }
     }
@@ -175,6 +167,17 @@ impl Caller {
             _ => reply,
         }
     }
+}
+
+/// 403: what the model costs is not known, and the key may only spend so much.
+fn price_unknown(key: &Key, target: &ModelId) -> ApiError {
+    let message = format!(
+        "the key `{}` may only spend so much, and what `{target}` costs is not known: give it a name and a price in \
+         [models]",
+        key.name()
+    );
+    let body = ErrorBody::permission(message).param("model").code("price_unknown");
+    ApiError::new(StatusCode::FORBIDDEN, body)
 }
 
 /// Whether a path answers everybody.

@@ -1,7 +1,6 @@
 //! `pointsman calibrate`: from a user's own outcomes to abilities of their models and a difficulty head for their prompts.
 
 mod recorded;
-mod table;
 
 use std::path::Path;
 
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global) -> Result<Outcome> {
     let files = model::files(&model::source(global, &config)?)?;
     let device = model::device(global, config.classifier.device)?.open()?;
     let classifier = Classifier::load_with(&files, &device, model::engine(global, &config)?)?;
-    let names = Names::new(&config.abilities, table::models(&config));
+    let names = Names::new(&config.abilities, config.named_models());
     let mut observed = observe(&classifier, &outcomes, &names)?;
     let used = recorded::add(&mut observed, args, &config, &classifier, &names)?;
     let mut adapted = adapt(&observed, &names.before(&observed), args.seed)?;

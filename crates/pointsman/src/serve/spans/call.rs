@@ -10,39 +10,51 @@ use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_record::{Answered, End};
-use pointsman_upstream::{Client, Reply, UpstreamError};
+use pointsman_upstream::{Client, Reply, UpstreamError, Wanted};
 
 use super::Spans;
 use super::decision::count;
-use super::operation::Operation;
 
 /// What a call is traced by; nothing if nobody collects spans. It ends when this is dropped.
 #[derive(Debug, Default)]
 pub(in crate::serve) struct CallSpan(Option<Context>);
 
 impl Spans {
-    /// Begins the span of a call to `target`, which the table calls `name`, within the current request.
-    pub(in crate::serve) fn call(&self, upstream: &Client, name: &ModelName, target: &ModelId) -> CallSpan {
+    /// Begins the span of a call for what is `wanted` of `target`, which the table calls `name`, within the current request.
+    pub(in crate::serve) fn call(
+        &self,
+        upstream: &Client,
+        (name, target): (&ModelName, &ModelId),
+        wanted: Wanted,
+    ) -> CallSpan {
         let Some(tracer) = self.tracer() else { return CallSpan(None) };
         let parent = Context::current();
-        let operation = parent.get::<Operation>().copied().unwrap_or_default();
+        let operation = operation(wanted);
         let builder = tracer
-            .span_builder(format!("{} {}", operation.as_str(), target.model()))
+            .span_builder(format!("{operation} {}", target.model()))
             .with_kind(SpanKind::Client)
             .with_attributes(attributes(operation, upstream, (name, target)));
         CallSpan(Some(parent.with_span(tracer.build_with_context(builder, &parent))))
     }
 }
 
+/// What a call is made for, by the conventions for generative AI.
+fn operation(wanted: Wanted) -> &'static str {
+    match wanted {
+        Wanted::Reply => "chat",
+        Wanted::Embeddings => "embeddings",
+    }
+}
+
 fn attributes(
-    operation: Operation,
+    operation: &'static str,
     upstream: &Client,
     (name, target): (&ModelName, &ModelId),
 ) -> Vec<KeyValue> {
     let provider = upstream.provider(target.provider());
     let seller = provider.and_then(|provider| provider.listed_as());
     let mut attributes = vec![
-        KeyValue::new("gen_ai.operation.name", operation.as_str()),
+        KeyValue::new("gen_ai.operation.name", operation),
         KeyValue::new(
             "gen_ai.provider.name",
             seller.map_or_else(|| target.provider().to_string(), conventional),

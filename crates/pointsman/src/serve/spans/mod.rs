@@ -8,7 +8,6 @@
 mod call;
 mod decision;
 mod exporter;
-mod operation;
 mod request;
 
 use std::time::Duration;

@@ -10,7 +10,6 @@ use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use super::Spans;
-use super::operation::Operation;
 
 /// What a request is traced by; nothing if nobody collects spans. It ends when this is dropped.
 #[derive(Debug)]
@@ -18,8 +17,7 @@ pub(in crate::serve) struct RequestSpan(Option<Context>);
 
 impl Spans {
     /// Begins the span of a request for `endpoint`, within the one that its headers name. Paths that are not part of the
-    /// API have none: those who watch the process would be most of what is traced. The calls that it leads to are of the
-    /// endpoint's operation.
+    /// API have none: those who watch the process would be most of what is traced.
     pub(in crate::serve) fn request(
         &self,
         method: &Method,
@@ -40,8 +38,7 @@ impl Spans {
                 KeyValue::new("url.path", endpoint.to_owned()),
                 KeyValue::new("url.scheme", scheme),
             ]);
-        let context = parent.with_span(tracer.build_with_context(builder, &parent));
-        RequestSpan(Some(context.with_value(Operation::of(endpoint))))
+        RequestSpan(Some(parent.with_span(tracer.build_with_context(builder, &parent))))
     }
 }
 

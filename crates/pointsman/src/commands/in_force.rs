@@ -15,7 +15,7 @@ use crate::terminal::{ERROR, styled};
 
 /// Configurations with their tables: one that a command goes by, and those of `--table`.
 #[derive(Debug)]
-pub(in crate::commands) struct InForce {
+pub(super) struct InForce {
     first: ReadVersion,
     further: Vec<ReadVersion>,
 }
@@ -28,19 +28,19 @@ struct ReadVersion {
 
 impl InForce {
     /// `config`, and what the files `further` hold.
-    pub(in crate::commands) fn read(config: Config, further: &[PathBuf], global: &Global) -> Result<Self> {
+    pub(super) fn read(config: Config, further: &[PathBuf], global: &Global) -> Result<Self> {
         let first = ReadVersion::read(config, global)?;
         let read = |path: &PathBuf| ReadVersion::read(Config::load(Some(path))?, global);
         Ok(Self { first, further: further.iter().map(read).collect::<Result<_>>()? })
     }
 
     /// All of them, to take decisions again with.
-    pub(in crate::commands) fn versions(&self) -> Versions<'_> {
+    pub(super) fn versions(&self) -> Versions<'_> {
         Versions::new(self.first.version(), self.further.iter().map(ReadVersion::version).collect())
     }
 
     /// Whether one of them has a provider of that name.
-    pub(in crate::commands) fn has_provider(&self, name: &ProviderName) -> bool {
+    pub(super) fn has_provider(&self, name: &ProviderName) -> bool {
         std::iter::once(&self.first).chain(&self.further).any(|read| read.config.providers.contains_key(name))
     }
 }
@@ -57,10 +57,10 @@ impl ReadVersion {
 }
 
 /// What is said where there is no record.
-pub(in crate::commands) const NO_RECORDS: &str = "there are no records, so nothing was checked";
+pub(super) const NO_RECORDS: &str = "there are no records, so nothing was checked";
 
 /// Tells on standard error that the tables of `missing` records of `all` are not at hand, and what to do about that.
-pub(in crate::commands) fn say_missing(missing: impl Display, all: impl Display) {
+pub(super) fn say_missing(missing: impl Display, all: impl Display) {
     anstream::eprintln!(
         "{} {missing} of {all} records are of tables that are not at hand; name each version of the configuration that was in \
          force with --table FILE",

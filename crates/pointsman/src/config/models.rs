@@ -1,22 +1,11 @@
-//! What the configuration calls its models.
+//! `[models]`, as far as it can be read: what is wrong with one is said where they are read for routing.
 
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_eval::adapt::NamedModel;
-use pointsman_policy::config::{Document, Entry, Section, Source};
+use pointsman_policy::config::{Document, Entry, Section};
 
-use crate::config::Config;
-
-/// The models of `[models]`, as far as they can be read: what is wrong with one is for `pointsman check` to say, and whoever
-/// measures models needs no table that can be used. Those of the built-in configuration stand for nobody's models and
-/// are left out.
-pub(super) fn models(config: &Config) -> Vec<NamedModel> {
-    if config.file().is_some() { written(config.origin(), config.text()) } else { Vec::new() }
-}
-
-/// The models that a file called `name` with this `text` has.
-fn written(name: &str, text: &str) -> Vec<NamedModel> {
-    let source = Source::new(name, text);
-    let document = Document::parse(&source);
+/// The models of a file.
+pub(super) fn read(document: &Document<'_>) -> Vec<NamedModel> {
     let entries = document.root().entries();
     let section = entries.iter().find(|entry| entry.name() == "models").and_then(Entry::as_section);
     section.iter().flat_map(Section::entries).filter_map(|entry| model(&entry)).collect()
@@ -36,7 +25,14 @@ fn model(entry: &Entry<'_>) -> Option<NamedModel> {
 
 #[cfg(test)]
 mod tests {
+    use pointsman_policy::config::Source;
+
     use super::*;
+
+    fn written(name: &str, text: &str) -> Vec<NamedModel> {
+        let source = Source::new(name, text);
+        read(&Document::parse(&source))
+    }
 
     #[test]
     fn models_are_read_in_both_forms_and_broken_ones_passed_over() {
