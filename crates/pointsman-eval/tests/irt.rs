@@ -108,6 +108,37 @@ fn abilities_and_difficulties_are_recovered_across_sources() {
     assert_eq!(fit.components.len(), 1);
 }
 
+/// Answers with what GIRTH makes of them (`tests/peers/girth_fixture.py`): a character for each model, a line for each prompt.
+#[derive(serde::Deserialize)]
+struct Girth {
+    answers: Vec<String>,
+    abilities: Vec<f64>,
+    difficulties: Vec<f64>,
+}
+
+#[test]
+fn girth_finds_the_same() {
+    let girth: Girth = serde_json::from_str(include_str!("girth.json")).expect("well formed");
+    let row = |(item, answers): (usize, &String)| {
+        let models: Vec<String> = answers
+            .bytes()
+            .enumerate()
+            .map(|(model, answer)| format!(r#""{model}":{{"correct":{}}}"#, answer == b'1'))
+            .collect();
+        format!(r#"{{"id":"{item}","source":"s","text":"{item}","models":{{{}}}}}"#, models.join(","))
+    };
+    let rows: Vec<String> = girth.answers.iter().enumerate().map(row).collect();
+    let fit = fitted_with(&rows, &Options { keep_broken: true, ..options() });
+    let at = |name: &str| name.parse::<usize>().expect("a number");
+    let abilities: Vec<(f64, f64)> =
+        fit.models.iter().map(|model| (model.ability, girth.abilities[at(&model.name)])).collect();
+    let difficulties: Vec<(f64, f64)> =
+        fit.items.iter().map(|item| (item.b, girth.difficulties[at(&item.id)])).collect();
+    assert_eq!((abilities.len(), difficulties.len()), (60, 120));
+    let (abilities, difficulties) = (correlation(&abilities), correlation(&difficulties));
+    assert!(abilities >= 0.98 && difficulties >= 0.98, "{abilities} {difficulties}");
+}
+
 #[test]
 fn errors_are_as_large_as_they_say() {
     let (world, fit) = (world(), &FIT);

@@ -95,6 +95,21 @@ fn three_models_and_abilities_that_are_known() {
 }
 
 #[test]
+fn outcomes_may_call_a_model_what_the_table_calls_it() {
+    let folder = folder_with_outcomes();
+    let abilities = "version = \"abilities/1\"\ndate = \"2025-11-21\"\norigin = \"made up\"\n\
+        [models.tiny-1]\nability = -1.0\nse = 0.1\nitems = 60\n";
+    std::fs::write(folder.path().join("abilities.toml"), abilities).expect("written");
+    let difficulty = ["eval", "difficulty", "--input", "outcomes.jsonl", "--calibration", ".", "--json"];
+    let unnamed = json_of(&pointsman(folder.path(), &difficulty));
+    assert_eq!(unnamed["models"].as_array().map(Vec::len), Some(0), "nobody says that small is tiny-1");
+    let table = "[models]\nsmall = \"openai/tiny-1\"\n[route]\ndefault = \"small\"\n";
+    std::fs::write(folder.path().join("pointsman.toml"), table).expect("written");
+    let named = json_of(&pointsman(folder.path(), &difficulty));
+    assert_eq!(named["models"][0]["model"], "small", "{named:#}");
+}
+
+#[test]
 fn difficulty_is_held_against_who_fails() {
     let folder = folder_with_outcomes();
     let args = ["eval", "difficulty", "--input", "outcomes.jsonl", "--report", "report"];

@@ -11,7 +11,6 @@ use pointsman_eval::difficulty::{DifficultyProvenance, DifficultyReport, Fitted,
 use pointsman_eval::linear::{COUNT_PENALTY, Design};
 use pointsman_eval::outcomes::Item;
 use pointsman_eval::report;
-use pointsman_policy::Abilities;
 use serde::Deserialize;
 
 use super::{prompts, scores};
@@ -37,7 +36,7 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
     let (items, truths): (Vec<&Item>, Vec<f64>) =
         outcomes.items.iter().filter_map(|item| Some((item, truth(item)?))).unzip();
     anyhow::ensure!(!items.is_empty(), "no item of the input is in {}", name_of(args.items.as_deref()));
-    let calibration = prompts::Calibration::read(&args.outcomes)?;
+    let calibration = prompts::Calibration::read(&args.outcomes, global)?;
     let classifier = calibration.classifier(global)?;
     let embedded = prompts::embed(&classifier, &items)?;
     let rated: Vec<Rated<'_>> = items
@@ -76,8 +75,8 @@ pub(crate) fn run(args: &EvalDifficultyArgs, global: &Global) -> Result<Outcome>
         scores::write(path, &items, &difficulties)?;
     }
     let mut report = DifficultyReport::new(provenance, &rated, &fitted, DRAWS);
-    if let Some((_, abilities)) = &calibration.abilities {
-        report = report.with_models(chances(&classifier, abilities, &items, &embedded));
+    if let Some(known) = calibration.known() {
+        report = report.with_models(chances(&classifier, &known, &items, &embedded));
     }
     if let Some(folder) = &args.outcomes.report {
         let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
@@ -156,7 +155,7 @@ fn fitted(path: &Path) -> Result<HashMap<(String, String), f64>> {
 /// For each model with an ability: chance of success and outcome on every prompt that it answered.
 fn chances(
     classifier: &Classifier,
-    abilities: &Abilities,
+    known: &prompts::Known<'_>,
     items: &[&Item],
     embedded: &[Embedded],
 ) -> Vec<(String, Vec<(f64, f64)>)> {
@@ -166,12 +165,12 @@ fn chances(
     names.sort_unstable();
     names.dedup();
     let of = |name: &str| {
-        let (_, model) = abilities.find(name)?;
+        let model = known.find(name)?;
         let pair = |(item, embedded): (&&Item, &Embedded)| {
             let labels = &embedded.labels;
             let task = (&labels.task, vocabulary.group_of(&labels.task));
             let outcome = item.outcomes.get(name)?;
-            Some((abilities.success(model, task, (labels.ability, labels.ability_sd)), outcome.score))
+            Some((known.abilities.success(model, task, (labels.ability, labels.ability_sd)), outcome.score))
         };
         Some((name.to_owned(), items.iter().zip(embedded).filter_map(pair).collect()))
     };

@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use pointsman_classifier::features::QUESTION_WORDS;
 use pointsman_classifier::{Classifier, Embedded, features};
 use pointsman_domain::{Prompt, nearest};
+use pointsman_eval::adapt::Names;
 use pointsman_eval::outcomes::{Item, Outcomes};
 use pointsman_eval::routing::Reading;
 use pointsman_eval::routing::published;
-use pointsman_policy::Abilities;
 use pointsman_policy::config::Source;
+use pointsman_policy::{Abilities, ModelAbility};
 
 use crate::cli::{Global, OutcomesArgs};
 use crate::config::Config;
@@ -114,21 +115,25 @@ pub(super) fn question_words(text: &str) -> f64 {
 }
 
 /// What `--calibration` names: abilities of models, a classifier with a head of its own, or both.
-#[derive(Default)]
 pub(super) struct Calibration {
     /// The abilities with the name of their file.
     pub(super) abilities: Option<(String, Abilities)>,
     /// The folder of the classifier.
-    pub(super) model: Option<PathBuf>,
+    model: Option<PathBuf>,
+    config: Config,
 }
 
 impl Calibration {
-    pub(super) fn read(args: &OutcomesArgs) -> Result<Self> {
-        let Some(folder) = &args.calibration else { return Ok(Self::default()) };
+    pub(super) fn read(args: &OutcomesArgs, global: &Global) -> Result<Self> {
+        let config = Config::load(global.config.as_deref())?;
+        let Some(folder) = &args.calibration else {
+            return Ok(Self { abilities: None, model: None, config });
+        };
         let (path, model) = (folder.join("abilities.toml"), folder.join("model"));
         let calibration = Self {
             abilities: path.exists().then(|| abilities(&path)).transpose()?,
             model: model.exists().then_some(model),
+            config,
         };
         anyhow::ensure!(
             calibration.abilities.is_some() || calibration.model.is_some(),
@@ -140,14 +145,34 @@ impl Calibration {
 
     /// The classifier: that of `--model`, else the calibrated one, else that of the configuration.
     pub(super) fn classifier(&self, global: &Global) -> Result<Classifier> {
-        let config = Config::load(global.config.as_deref())?;
         match &self.model {
             Some(folder) if global.model.is_none() => {
                 let model = Some(folder.display().to_string());
-                model::load(&Global { model, ..global.clone() }, &config)
+                model::load(&Global { model, ..global.clone() }, &self.config)
             }
-            _ => model::load(global, &config),
+            _ => model::load(global, &self.config),
         }
+    }
+
+    /// Whose abilities are known, by any of their names: outcomes may call a model what the table or its provider calls it.
+    pub(super) fn known(&self) -> Option<Known<'_>> {
+        let (_, abilities) = self.abilities.as_ref()?;
+        Some(Known { abilities, names: Names::new(abilities, self.config.named_models()) })
+    }
+}
+
+/// Abilities with the names of models.
+pub(super) struct Known<'a> {
+    pub(super) abilities: &'a Abilities,
+    names: Names<'a>,
+}
+
+impl<'a> Known<'a> {
+    /// The ability of the model that outcomes call `name`.
+    pub(super) fn find(&self, name: &str) -> Option<&'a ModelAbility> {
+        let found = self.abilities.find(name);
+        let (_, model) = found.or_else(|| self.abilities.find(self.names.of_written(name).as_str()))?;
+        Some(model)
     }
 }
 

@@ -27,10 +27,9 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         args.adapt,
         items.len()
     );
-    let calibration = prompts::Calibration::read(&args.outcomes)?;
+    let calibration = prompts::Calibration::read(&args.outcomes, global)?;
     let classifier = calibration.classifier(global)?;
-    let abilities = calibration.abilities.as_ref();
-    let known = abilities.map(|(_, abilities)| Known::find(abilities, &models)).transpose()?;
+    let known = calibration.known().map(|known| Known::find(&known, &models)).transpose()?;
     let embedded = prompts::embed(&classifier, &items)?;
     let field = Field { classifier: &classifier, items, embedded, models, known };
     let (learnt, routed) = split(field.items.len(), args.adapt, args.outcomes.seed);
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &EvalRoutingArgs, global: &Global) -> Result<Outcome> {
         provenance: RoutingProvenance {
             dataset: prompts::name(&args.outcomes.input),
             classifier: format!("{} {}", card.name, card.version),
-            abilities: abilities.map(|(name, _)| name.clone()),
+            abilities: calibration.abilities.as_ref().map(|(name, _)| name.clone()),
             adapted: learnt.len(),
             left_out: outcomes.items.len() - field.items.len(),
             unreadable: outcomes.skipped.len(),
@@ -112,10 +111,10 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn find(abilities: &'a Abilities, models: &[String]) -> Result<Self> {
+    fn find(known: &prompts::Known<'a>, models: &[String]) -> Result<Self> {
+        let abilities = known.abilities;
         let find = |name: &String| {
-            let found = abilities.find(name).map(|(_, model)| model);
-            found.with_context(|| match abilities.nearest(name) {
+            known.find(name).with_context(|| match abilities.nearest(name) {
                 Some(meant) => format!("--calibration: no ability of `{name}`; did you mean `{meant}`?"),
                 None => format!("--calibration: no ability of `{name}`; fit it with `pointsman fit`"),
             })
