@@ -55,9 +55,25 @@ test:
 test-random:
     PROPTEST_RNG_SEED="$(date +%s)" PROPTEST_CASES=3000 cargo test --workspace --locked
 
+# The kernels' unit tests under AddressSanitizer, an option of a nightly compiler: `just sanitize`, `just sanitize thread`
+sanitize kind="address":
+    RUSTFLAGS="-Zsanitizer={{kind}}" cargo +nightly test -p pointsman-kernels --lib --release --locked \
+        --target "$(rustc --print host-tuple)" --target-dir target/sanitize
+
+# The kernels' portable tier under Miri (`rustup component add --toolchain nightly miri`), or other tiers with `features`, as docs/engines.md says
+miri features="" tests="":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export MIRIFLAGS=-Zmiri-disable-isolation RUSTFLAGS="{{ if features == "" { "" } else { "-Ctarget-feature=" + features } }}"
+    cargo +nightly miri test -p pointsman-kernels --lib --locked --target-dir target/miri -- {{tests}}
+
 # Tests with the official clients, in a virtual environment of their own
 test-clients: _venv _node _program
     POINTSMAN_BIN="{{program}}" {{venv}}/bin/python -m pytest -q tests/clients
+
+# The dashboard in Chromium while requests come for so many seconds: its figures keep up, its console stays silent
+test-dashboard seconds="60": _venv _program
+    POINTSMAN_DASHBOARD_SECONDS={{seconds}} POINTSMAN_BIN="{{program}}" {{venv}}/bin/python -m pytest -q -rs tests/clients/test_dashboard.py
 
 _program:
     test -n "${POINTSMAN_BIN:-}" || cargo build --release --locked

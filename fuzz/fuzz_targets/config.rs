@@ -1,4 +1,5 @@
-//! `pointsman.toml`, the sections about routing: read, and if it is sound, decided by.
+//! `pointsman.toml`, the sections about routing. A test of the program, `any_text_is_read_and_usable_exactly_if_nothing_is_wrong`,
+//! reads the same corpus with all sections.
 #![no_main]
 
 use std::collections::BTreeMap;

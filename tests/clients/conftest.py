@@ -134,6 +134,12 @@ class FakeAnthropic(Process):
         self.port = int(self.child.stdout.readline())
 
 
+class FakeAzure(Process):
+    def __init__(self):
+        super().__init__([sys.executable, str(HERE / "fake_azure.py")], stdout=subprocess.PIPE)
+        self.port = int(self.child.stdout.readline())
+
+
 class FakeBedrock(Process):
     def __init__(self):
         super().__init__([sys.executable, str(HERE / "fake_bedrock.py")], stdout=subprocess.PIPE)

@@ -7,13 +7,17 @@ the service. What the server answers depends on the last text of the last messag
     "model"      status 424, as when the model fails
     "exception"  within a stream: one piece, then a throttling exception
     "cut"        within a stream: one piece and half a message, then the connection is closed
+    "hang"       within a stream: one piece, then pieces without a word until the client has gone, which is counted
     "look"       a thought with a signature and a call of the tool `look`
-    others       "echo: " and the text, at once or in one message a word
+    others       "echo: " and the text, at once or in one message a word; as JSON if a schema asks for that
+
+`GET /seen` tells how many streams were given up.
 """
 
 import binascii
 import json
 import struct
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler
 
@@ -57,6 +61,10 @@ def message(message_type, name, payload):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    seen = {"given_up": 0}
+
+    def do_GET(self):
+        self.json(200, self.seen)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -74,13 +82,17 @@ class Handler(BaseHTTPRequestHandler):
             return self.error(429, "Too many requests, please wait before trying again.", "ThrottlingException")
         if text == "model":
             return self.error(424, "The model failed.", "ModelErrorException")
+        said = f"echo: {text}"
+        if "textFormat" in request.get("outputConfig", {}):
+            schema = request["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]
+            said = json.dumps({key: text for key in json.loads(schema)["properties"]})
         if operation == "converse-stream":
-            return self.stream(text)
+            return self.stream(text, said)
         if text == "look":
             thought = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "sig"}}}
             content = [thought, {"toolUse": {"toolUseId": "tooluse_1", "name": "look", "input": {"where": "here"}}}]
         else:
-            content = [{"text": f"echo: {text}"}]
+            content = [{"text": said}]
         self.json(200, {
             "output": {"message": {"role": "assistant", "content": content}},
             "stopReason": "tool_use" if text == "look" else "end_turn",
@@ -106,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         expected = signature("POST", f"http://{headers['host']}{self.path}", headers, body, signed)
         return None if fields["Signature"] == expected else "The request signature we calculated does not match."
 
-    def stream(self, text):
+    def stream(self, text, said):
         self.send_response(200)
         self.send_header("content-type", "application/vnd.amazon.eventstream")
         self.send_header("x-amzn-requestid", "request-1")
@@ -124,8 +136,11 @@ class Handler(BaseHTTPRequestHandler):
             self.event("contentBlockStop", {"contentBlockIndex": 1})
             self.event("messageStop", {"stopReason": "tool_use"})
         else:
-            for word in ["echo:", *(f" {word}" for word in text.split())]:
+            first, *others = said.split(" ")
+            for word in [first, *(f" {word}" for word in others)]:
                 self.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word}})
+                if text == "hang":
+                    return self.wait_for_the_client_to_go()
                 if text == "exception":
                     self.chunk(message("exception", "throttlingException", {"message": "Slow down."}))
                     return self.chunk(b"")
@@ -137,6 +152,15 @@ class Handler(BaseHTTPRequestHandler):
             self.event("messageStop", {"stopReason": "end_turn"})
         self.event("metadata", {"usage": USAGE, "metrics": {"latencyMs": 1}})
         self.chunk(b"")
+
+    def wait_for_the_client_to_go(self):
+        self.close_connection = True
+        try:
+            while True:
+                self.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ""}})
+                time.sleep(0.02)
+        except OSError:
+            self.seen["given_up"] += 1
 
     def event(self, name, payload):
         self.chunk(message("event", name, payload))

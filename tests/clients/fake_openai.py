@@ -13,7 +13,8 @@ What it answers depends on the last message, or `input`, or `prompt`:
     others      "echo: " and the message, at once or in one event a word; as JSON if a schema asks for that
 
 It refuses requests that do not carry the key `sk-planted-upstream-key`, and any model but those in MODELS.
-`GET /seen` tells how many requests have come and how many were given up, and of which images were sent.
+`GET /seen` tells how many requests have come and how many were given up, which images were sent, and the last choice of
+a tool.
 """
 
 import json
@@ -35,7 +36,7 @@ def text_of(content):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    seen = {"asked": 0, "given_up": 0, "images": []}
+    seen = {"asked": 0, "given_up": 0, "images": [], "tool_choice": None}
 
     def do_GET(self):
         self.json(200, self.seen)
@@ -43,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.seen["asked"] += 1
+        self.seen["tool_choice"] = request.get("tool_choice")
         if not self.is_known():
             return self.error(401, "Incorrect API key provided.", "invalid_api_key")
         if request["model"] not in MODELS:

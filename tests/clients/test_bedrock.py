@@ -1,6 +1,9 @@
 """Amazon Bedrock behind the built server: signed as botocore signs, streamed as botocore reads."""
 
+import json
 import signal
+import time
+import urllib.request
 
 import anthropic
 import boto3
@@ -8,7 +11,7 @@ import openai
 import pytest
 
 import fake_bedrock
-from conftest import FakeBedrock, Sidecar
+from conftest import PATIENCE, FakeBedrock, Sidecar
 
 CONFIG = """
 [providers.bedrock]
@@ -29,6 +32,8 @@ SIGNED = {
 }
 KEYED = {"AWS_BEARER_TOKEN_BEDROCK": fake_bedrock.API_KEY}
 TOOL = {"name": "look", "description": "looks", "input_schema": {"type": "object", "properties": {"where": {"type": "string"}}}}
+
+SCHEMA = {"type": "object", "properties": {"echo": {"type": "string"}}, "required": ["echo"], "additionalProperties": False}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +116,40 @@ def test_anthropics_client_is_answered_with_thoughts_and_calls(server):
     ]
     again = server.anthropic().messages.create(**options | {"messages": results})
     assert again.content[0].text == "echo: and now?"
+
+
+def test_structured_output_is_given(server):
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+    options = {"model": "claude", "messages": user("hello there"), "response_format": form}
+    plain = server.client().chat.completions.create(**options).choices[0].message.content
+    chunks = server.client().chat.completions.create(**options, stream=True)
+    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    output = {"format": {"type": "json_schema", "schema": SCHEMA}}
+    message = server.anthropic().messages.create(
+        model="claude", max_tokens=50, messages=user("hello there"), output_config=output
+    )
+    for text in (plain, streamed, message.content[0].text):
+        assert json.loads(text) == {"echo": "hello there"}
+
+
+@pytest.mark.parametrize("api", ["chat", "messages"])
+def test_who_goes_away_ends_the_call(server, fake, api):
+    before = given_up(fake)
+    if api == "chat":
+        stream = server.client().chat.completions.create(model="claude", messages=user("hang"), stream=True)
+    else:
+        stream = server.anthropic().messages.create(model="claude", max_tokens=9, messages=user("hang"), stream=True)
+    next(iter(stream))
+    stream.close()
+    end = time.monotonic() + PATIENCE
+    while given_up(fake) == before:
+        assert time.monotonic() < end, "Bedrock goes on"
+        time.sleep(0.01)
+
+
+def given_up(fake):
+    with urllib.request.urlopen(f"http://127.0.0.1:{fake.port}/seen") as response:
+        return json.load(response)["given_up"]
 
 
 def test_errors_have_their_class(server):

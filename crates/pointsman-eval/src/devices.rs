@@ -11,8 +11,19 @@ pub struct DevicesReport {
     pub machine: Machine,
     /// The model and its version.
     pub model: String,
-    /// Who was measured; the first is what the others are compared with.
+    /// Who took part; the first that was measured is what the others are compared with.
     pub contenders: Vec<Contender>,
+    /// Devices that were looked for and cannot be used.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A device that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PassedOver {
+    /// The device, as it is named on the command line.
+    pub name: String,
+    /// Why, and what would help.
+    pub reason: String,
 }
 
 /// Where it was measured.
@@ -33,8 +44,8 @@ pub struct Contender {
     pub name: String,
     /// How it was started.
     pub command: String,
-    /// From starting the process until it could be asked, in seconds.
-    pub load_s: f64,
+    /// From starting the process until it could be asked, in seconds; none if that did not happen.
+    pub load_s: Option<f64>,
     /// The most memory that the process had in use, in bytes, where the system tells it. Memory of GPUs is not in it.
     pub peak_memory: Option<u64>,
     /// Bytes that it held on GPUs at the end, where the driver tells it. What it took and gave back is mostly still held.
@@ -45,6 +56,8 @@ pub struct Contender {
     pub figures: Vec<SpeedFigure>,
     /// One for each batch that was measured at three lengths or more.
     pub fits: Vec<CostFit>,
+    /// What went wrong, if something did. The figures are those from before.
+    pub error: Option<String>,
 }
 
 /// How fast a batch of prompts of one length is.
@@ -177,6 +190,14 @@ impl CostFit {
     #[must_use]
     pub fn seconds(&self, length: f64) -> f64 {
         self.coefficient * length.powf(self.exponent)
+    }
+}
+
+impl DevicesReport {
+    /// What the others are compared with: the first contender that was measured at anything.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Contender> {
+        self.contenders.iter().find(|contender| !contender.figures.is_empty())
     }
 }
 

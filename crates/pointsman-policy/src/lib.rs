@@ -5,6 +5,7 @@
 //! clock, no randomness, so a decision that was recorded can be taken again, bit for bit.
 
 mod abilities;
+mod baseline;
 mod catalogue;
 pub mod config;
 mod decide;
@@ -24,6 +25,7 @@ mod weighing;
 pub use abilities::{
     Abilities, AbilitiesError, Discrimination, Estimate, KnownAbility, LIKE_SD, ModelAbility,
 };
+pub use baseline::{Baseline, BaselineReason};
 pub use catalogue::{Catalogue, CatalogueError, ListedKind, ListedModel};
 pub use diff::{CellDiff, CellSide, ModelDiff, PolicyDiff, Presence, TableDiff};
 pub use explain::{Alternative, Explanation, ModelTrace, RowTrace, Verdict};

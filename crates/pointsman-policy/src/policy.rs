@@ -16,6 +16,7 @@ pub struct Policy {
     named: BTreeMap<String, Table>,
     models: Models,
     tests: Vec<TestBlock>,
+    baseline: Option<ModelName>,
 }
 
 impl Policy {
@@ -23,19 +24,31 @@ impl Policy {
     pub fn new(tables: impl IntoIterator<Item = Table>, models: Models) -> Option<Self> {
         let mut named: BTreeMap<String, Table> =
             tables.into_iter().map(|table| (table.name().to_owned(), table)).collect();
-        Some(Self { auto: named.remove(Table::AUTO)?, named, models, tests: Vec::new() })
+        Some(Self { auto: named.remove(Table::AUTO)?, named, models, tests: Vec::new(), baseline: None })
     }
 
     /// The same policy with other tables and models, which `table` and `models` make of them.
     pub(crate) fn map(&self, table: impl Fn(&Table) -> Table, models: Models) -> Self {
         let named = self.named.iter().map(|(name, own)| (name.clone(), table(own))).collect();
-        Self { auto: table(&self.auto), named, models, tests: self.tests.clone() }
+        let (tests, baseline) = (self.tests.clone(), self.baseline.clone());
+        Self { auto: table(&self.auto), named, models, tests, baseline }
     }
 
     /// The same policy with the tests of its file.
     #[must_use]
     pub fn with_tests(self, tests: Vec<TestBlock>) -> Self {
         Self { tests, ..self }
+    }
+
+    /// The same policy with the model that costs are compared with, which has a price, if the file names one.
+    #[must_use]
+    pub fn with_baseline(self, baseline: Option<ModelName>) -> Self {
+        Self { baseline, ..self }
+    }
+
+    /// The model that the file names to compare costs with.
+    pub(crate) fn named_baseline(&self) -> Option<&ModelName> {
+        self.baseline.as_ref()
     }
 
     /// Prompts of the file with the models that they should go to, in its order.

@@ -39,7 +39,8 @@ pub struct Record {
     pub classifier_hash: String,
     /// What the request was like.
     pub facts: RequestFacts,
-    /// Models that were not to be tried, each with the moment in microseconds since 1970 until which.
+    /// Models that were not to be tried, each with the moment in microseconds since 1970 until which. The server writes none:
+    /// breakers pass models over when they are to be asked, and no decision depends on them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unhealthy_until_us: BTreeMap<ModelName, u64>,
     /// What the classifier said.

@@ -72,7 +72,6 @@ pub struct Call<'a> {
 #[derive(Debug)]
 pub struct Client {
     providers: BTreeMap<ProviderName, Ready>,
-    connections: Arc<Connections>,
     failures: FailurePolicies,
     breakers: Breakers,
     budget: RetryBudget,
@@ -101,16 +100,18 @@ impl Client {
         options: ClientOptions,
     ) -> Result<Self, BuildError> {
         let failures = options.failures.clone();
-        let connections = Connections::new(options).map_err(|detail| BuildError::Client { detail })?;
-        let connections = Arc::new(connections);
+        let own = options.own().map(|(name, options)| Ok((name.clone(), connect(options)?)));
+        let own: BTreeMap<_, _> = own.collect::<Result<_, BuildError>>()?;
+        let shared = connect(options)?;
         let ready = |(name, provider)| {
-            let ready = Ready::new(&name, provider, &environment, &connections)?;
+            let connections = own.get(&name).unwrap_or(&shared);
+            let ready = Ready::new(&name, provider, &environment, connections)?;
             Ok((name, ready))
         };
         let providers = providers.into_iter().map(ready).collect::<Result<_, BuildError>>()?;
         let (breakers, budget) =
             (Breakers::new(failures.clone()), RetryBudget::new(failures.usual.retry_percent));
-        Ok(Self { providers, connections, failures, breakers, budget })
+        Ok(Self { providers, failures, breakers, budget })
     }
 
     /// What is done about failures.
@@ -242,26 +243,7 @@ impl Client {
         };
         let mut headers = HeaderMap::from_iter([ANTHROPIC_VERSION]);
         headers.extend(ready.key.as_ref().map(ApiKey::header));
-        Some(self.see(provider, url, headers, limit).await)
-    }
-
-    async fn see(
-        &self,
-        name: &ProviderName,
-        url: Url,
-        headers: HeaderMap,
-        limit: Duration,
-    ) -> Result<(), UpstreamError> {
-        let http = self.connections.to(&url);
-        let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
-        let request = http.get(url).headers(headers);
-        let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
-        let status = failure::head(sent, limit, Instant::now() + limit, name).await?.status();
-        if status.is_server_error() {
-            let detail = format!("status {}", status.as_u16());
-            return Err(UpstreamError::new(ErrorKind::NoReply, name, detail));
-        }
-        Ok(())
+        Some(see((provider, ready), url, headers, limit).await)
     }
 
     fn ready(&self, target: &ModelId) -> Result<&Ready, UpstreamError> {
@@ -329,7 +311,7 @@ impl Client {
             let (name, value) = key.header();
             headers.insert(name, value);
         }
-        self.execute(target, url, call, Outgoing { headers, body, stream }).await
+        self.execute((target, ready), url, call, Outgoing { headers, body, stream }).await
     }
 
     /// Sends a request with Bedrock's key or a signature.
@@ -351,20 +333,19 @@ impl Client {
         let Outgoing { mut headers, body, stream } = outgoing;
         let url = access.url(target.model(), stream).map_err(failed)?;
         access.authorize(&url, &mut headers, &body, (call.now)()).await.map_err(failed)?;
-        self.execute(target, url, call, Outgoing { headers, body, stream }).await
+        self.execute((target, ready), url, call, Outgoing { headers, body, stream }).await
     }
 
     /// Sends a request that holds all it needs, and waits for the head of the reply.
     async fn execute(
         &self,
-        target: &ModelId,
+        (target, ready): (&ModelId, &Ready),
         url: Url,
         call: &Call<'_>,
         outgoing: Outgoing,
     ) -> Result<Reply, UpstreamError> {
         let (name, policy) = (target.provider(), self.failures.of(call.table, target));
-        let http = self.connections.to(&url);
-        let http = http.map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))?;
+        let http = ready.http(&url, name)?;
         let request = http.post(url).headers(outgoing.headers).body(outgoing.body);
         let limit = if outgoing.stream { policy.first_byte_timeout } else { policy.reply_timeout };
         let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
@@ -375,6 +356,29 @@ impl Client {
         let body = failure::timed(body.boxed(), policy.idle_timeout, call.deadline, name);
         Ok(Reply { status, headers, body, tells_of_its_end: false })
     }
+}
+
+/// Connections that are made as `options` say.
+fn connect(options: ClientOptions) -> Result<Arc<Connections>, BuildError> {
+    Connections::new(options).map(Arc::new).map_err(|detail| BuildError::Client { detail })
+}
+
+/// Asks for `url` of a provider.
+async fn see(
+    (name, ready): (&ProviderName, &Ready),
+    url: Url,
+    headers: HeaderMap,
+    limit: Duration,
+) -> Result<(), UpstreamError> {
+    let http = ready.http(&url, name)?;
+    let request = http.get(url).headers(headers);
+    let sent = async { request.send().await.map_err(|error| UpstreamError::sending(error, name)) };
+    let status = failure::head(sent, limit, Instant::now() + limit, name).await?.status();
+    if status.is_server_error() {
+        let detail = format!("status {}", status.as_u16());
+        return Err(UpstreamError::new(ErrorKind::NoReply, name, detail));
+    }
+    Ok(())
 }
 
 /// Where requests of `dialect` go, in APIs of OpenAI's form.

@@ -1,8 +1,10 @@
 //! Connections to providers, kept and shared by all calls.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use pointsman_domain::ProviderName;
 use reqwest::{Url, redirect};
 
 use crate::failure::FailurePolicies;
@@ -12,6 +14,8 @@ use crate::failure::FailurePolicies;
 pub struct ClientOptions {
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
+    /// The same for some providers, which have connections of their own.
+    pub connect_timeouts: BTreeMap<ProviderName, Duration>,
     /// How long a connection that nobody uses is kept.
     pub keep_timeout: Duration,
     /// What is done about failures.
@@ -22,9 +26,18 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
+            connect_timeouts: BTreeMap::new(),
             keep_timeout: Duration::from_secs(90),
             failures: FailurePolicies::default(),
         }
+    }
+}
+
+impl ClientOptions {
+    /// The options for the connections of each provider that has its own.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&ProviderName, Self)> {
+        let own = |limit: &Duration| Self { connect_timeout: *limit, ..self.clone() };
+        self.connect_timeouts.iter().map(move |(name, limit)| (name, own(limit)))
     }
 }
 
@@ -69,4 +82,23 @@ fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
 /// Makes ring the cryptography of rustls in this process, unless it has one.
 fn install_ring() {
     let _: Result<(), _> = rustls::crypto::ring::default_provider().install_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_with_a_limit_of_their_own_have_connections_of_their_own() {
+        let far = ProviderName::new("far");
+        let limit = Duration::from_secs(20);
+        let options = ClientOptions {
+            connect_timeouts: BTreeMap::from([(far.clone(), limit)]),
+            keep_timeout: Duration::from_secs(7),
+            ..ClientOptions::default()
+        };
+        let own: Vec<_> = options.own().collect();
+        assert_eq!(own, [(&far, ClientOptions { connect_timeout: limit, ..options.clone() })]);
+        assert_eq!(options.connect_timeout, Duration::from_secs(5), "that of the others");
+    }
 }

@@ -16,7 +16,7 @@ mod demo;
 mod dialect;
 mod error;
 mod failure;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod headers;
 pub mod openai;
@@ -34,7 +34,9 @@ pub use connections::ClientOptions;
 pub use dialect::anthropic::MessagesRequest;
 pub use dialect::openai_completions::CompletionsRequest;
 pub use dialect::openai_responses::ResponsesRequest;
-pub use dialect::{Dialect, ErrorReply, Lossy, ProviderDialect, TranslationError, Usage, UsageReader};
+pub use dialect::{
+    Dialect, ErrorReply, Lossy, ProviderDialect, ReplyFacts, TranslationError, Usage, UsageReader,
+};
 pub use error::{ErrorKind, Side, UpstreamError};
 pub use failure::{
     Breakers, Failing, FailureOverrides, FailurePolicies, FailurePolicy, RetryBudget, overflows, retry_after,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use pointsman_domain::ProviderName;
+use reqwest::Url;
 
 use crate::azure::{AzureAuth, Entra};
 use crate::bedrock;
 use crate::connections::Connections;
+use crate::error::{ErrorKind, UpstreamError};
 use crate::provider::Provider;
 use crate::secret::ApiKey;
 
@@ -19,6 +21,7 @@ pub(crate) struct Ready {
     pub(crate) bedrock: Option<bedrock::Access>,
     /// Where the tokens come from that open Azure instead of the key.
     pub(crate) entra: Option<Entra>,
+    connections: Arc<Connections>,
 }
 
 impl Ready {
@@ -43,7 +46,15 @@ impl Ready {
             Provider::Azure { auth: AzureAuth::Entra, .. } => Some(Entra::new(environment, connections)),
             _ => None,
         };
-        Ok(Self { provider, key, bedrock, entra })
+        Ok(Self { provider, key, bedrock, entra, connections: Arc::clone(connections) })
+    }
+
+    /// What reaches `url`, where the provider called `name` is.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn http(&self, url: &Url, name: &ProviderName) -> Result<&reqwest::Client, UpstreamError> {
+        self.connections.to(url).map_err(|detail| UpstreamError::new(ErrorKind::Setup, name, detail))
     }
 
     /// What the user has to set before the provider can be called, as far as that can be told without calling anyone.

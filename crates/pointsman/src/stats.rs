@@ -49,7 +49,7 @@ pub(crate) struct Quantiles {
 }
 
 impl<'a> Summing<'a> {
-    /// Nothing yet. Costs are compared with those of `baseline`, else of the dearest model of `policy`.
+    /// Nothing yet. Costs are compared with those of `baseline`, else of [`Policy::baseline`].
     pub(crate) fn new(policy: &'a Policy, abilities: &'a Abilities, baseline: Option<&str>) -> Self {
         let savings = Savings::new(policy, abilities, baseline);
         Self { stats: Stats::default(), times_us: BTreeMap::new(), scores: 0.0, savings }

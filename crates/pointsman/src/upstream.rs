@@ -13,6 +13,7 @@ use crate::environment;
 pub(crate) fn client(config: &Config, server: &ServerConfig) -> Result<Client> {
     let options = ClientOptions {
         connect_timeout: server.connect_timeout,
+        connect_timeouts: config.connect_timeouts.clone(),
         failures: config.failures.clone(),
         ..ClientOptions::default()
     };

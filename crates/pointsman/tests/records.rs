@@ -266,6 +266,43 @@ fn records_are_listed_summed_up_exported_and_replayed() {
     assert!(report["replayed"]["unfaithful"].as_u64() > Some(0), "{report:#}");
 }
 
+#[test]
+fn records_that_cannot_be_read_do_not_pass() {
+    let folder = recording_folder("");
+    let served = Served::start(folder.path());
+    served.chat("hi there").expect("answered");
+    served.end();
+    let run = |args: &[&str]| pointsman(folder.path(), args);
+    assert!(run(&["records", "export", "--out", "records.jsonl"]).status.success());
+    let path = folder.path().join("records.jsonl");
+    let whole = std::fs::read_to_string(&path).expect("written");
+    let newer = whole.replacen("\"version\":", "\"version\":99", 1);
+    assert_ne!(newer, whole);
+    std::fs::write(&path, format!("{whole}{newer}{}\n", &whole[..40])).expect("written");
+    for command in ["replay", "audit"] {
+        let output = run(&[command, "--records", "records.jsonl"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command}: {}{said}", text(&output.stdout));
+        assert!(said.contains("unchecked: 2 records of records.jsonl cannot be read"), "{command}: {said}");
+        assert!(
+            said.contains("line 2: record version 99") && said.contains("line 3: not a record"),
+            "{said}"
+        );
+    }
+    let what_if = run(&["replay", "--records", "records.jsonl", "--against", "pointsman.toml"]);
+    assert_eq!(what_if.status.code(), Some(0), "that is no check");
+    assert!(text(&what_if.stdout).contains("2 records cannot be read and are left out"));
+    let database = rusqlite::Connection::open(folder.path().join("records.db")).expect("opens");
+    database.execute("UPDATE records SET decision = '{}'", []).expect("written");
+    drop(database);
+    for command in ["replay", "audit"] {
+        let output = run(&[command]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command}: {}{said}", text(&output.stdout));
+        assert!(said.contains("unchecked: 1 records of records.db cannot be read"), "{command}: {said}");
+    }
+}
+
 /// Two records of the table as it was, which `earlier.toml` keeps, and one of the table as it is.
 fn folder_of_two_versions() -> tempfile::TempDir {
     let folder = recording_folder("");
@@ -344,6 +381,8 @@ fn an_audit_of_a_part_is_checked_from_the_file_that_was_exported() {
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(json["records_sha256"], digest);
     assert!(report.contains(&digest), "{report}");
+    let command = "audit --config pointsman.toml --table FILE --records records.jsonl`";
+    assert!(report.contains(command), "it prints how it was made: {report}");
 
     let exported = std::fs::read_to_string(folder.path().join("records.jsonl")).expect("written");
     let forged =

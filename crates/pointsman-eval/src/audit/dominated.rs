@@ -128,11 +128,11 @@ impl Dominance {
 
 /// Price and chance of a model on the prompt of `record`, if both are known.
 fn known(name: &ModelName, model: &Model, own: Placed<'_>, record: &Record) -> Option<(Price, f64)> {
-    let (labels, abilities) = (&record.labels, own.version.abilities);
-    let (_, ability) = abilities.of(name, &model.target)?;
+    let labels = &record.labels;
+    let ability = own.version.ability(name, &model.target)?;
     let group = own.table.vocabulary().group_of(&labels.task);
     let needed = (labels.ability, labels.ability_sd);
-    Some((model.price?, abilities.success(ability, (&labels.task, group), needed)))
+    Some((model.price?, own.version.abilities.success(ability, (&labels.task, group), needed)))
 }
 
 /// Whether `price` is below `other` for one kind of token and not above it for the other.

@@ -46,6 +46,7 @@ impl<'a> Audit<'a> {
     #[must_use]
     pub fn new(versions: Versions<'a>, first_party: &'a [ProviderName]) -> Self {
         let report = Report {
+            configurations: versions.iter().count(),
             tables: tables(&versions),
             abilities: days(&versions).join(", "),
             first_party: first_party.to_vec(),

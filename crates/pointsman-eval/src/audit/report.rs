@@ -18,6 +18,8 @@ pub struct Report {
     pub first_us: Option<u64>,
     /// Time of the latest decision.
     pub last_us: Option<u64>,
+    /// How many versions of the configuration were given.
+    pub configurations: usize,
     /// Names of the tables with the SHA-256 of their content; a name stands there for each version of its table.
     pub tables: Vec<(String, String)>,
     /// The classifiers that labelled, by name and SHA-256 of their weights.

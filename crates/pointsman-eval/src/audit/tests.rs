@@ -101,6 +101,19 @@ fn a_dominated_model_is_named_and_first_party_ones_come_first() {
 }
 
 #[test]
+fn a_model_that_is_like_another_is_judged_as_that_one() {
+    let policy = policy(&TABLE.replace(
+        "\"other/nobody\"",
+        "{ use = \"other/nobody\", like = \"large\", price = { input = 20.0, output = 20.0 } }",
+    ));
+    let report = audit(&policy, &[], &[record(&policy, "reasoning", Band::Hard)]);
+    assert_eq!((report.dominated.judged, report.dominated.unknown), (1, 0));
+    let [row] = &report.dominated.rows[..] else { panic!("one row: {:?}", report.dominated.rows) };
+    let named = (row.chosen.as_str(), row.by.as_str());
+    assert_eq!(named, ("nobody", "bargain"), "it is said to be as able, and is dearer");
+}
+
+#[test]
 fn a_decision_that_does_not_follow_is_found() {
     let policy = policy(TABLE);
     let mut forged = record(&policy, "chat", Band::Easy);
@@ -145,6 +158,9 @@ fn each_record_is_judged_by_the_table_whose_hash_it_carries() {
     assert_eq!(report.renamed, exchanged, "providers of all versions");
     let rows: Vec<_> = report.dominated.rows.iter().map(|row| (row.provider.clone(), row.requests)).collect();
     assert_eq!(rows, [(other, 2), (openai, 1)], "who ran `large` is not mixed up");
+    let markdown = audit_markdown(&report, &report.sign_off(None).expect("JSON"));
+    let options = "--table FILE --table FILE --records records.jsonl --first-party other`";
+    assert!(markdown.contains(&format!("--config pointsman.toml {options}")), "{markdown}");
     let mut forged = records[0].clone();
     forged.decision = records[1].decision.clone();
     let report = audit_among(&after, &[&before], &[], &[forged]);

@@ -125,12 +125,12 @@ impl<'a> Replay<'a> {
 
     /// The chance that the chosen model succeeds, if its ability is known.
     fn chance(&mut self, asked: Placed<'a>, labels: &Labels, decision: &Decision) -> Option<f64> {
-        let abilities = asked.version.abilities;
+        let version = asked.version;
         let key = (asked.place, decision.model.clone(), decision.target.clone());
-        let look_up = |(_, name, target): &(usize, ModelName, ModelId)| Some(abilities.of(name, target)?.1);
+        let look_up = |(_, name, target): &(usize, ModelName, ModelId)| version.ability(name, target);
         let model = (*self.looked_up.entry(key).or_insert_with_key(look_up))?;
         let group = asked.table.vocabulary().group_of(&labels.task);
-        Some(abilities.success(model, (&labels.task, group), (labels.ability, labels.ability_sd)))
+        Some(version.abilities.success(model, (&labels.task, group), (labels.ability, labels.ability_sd)))
     }
 
     /// What was found.

@@ -175,6 +175,24 @@ fn what_moves_is_grouped_by_row_and_priced() {
 }
 
 #[test]
+fn a_model_that_is_like_another_has_a_chance() {
+    let before = policy(BEFORE);
+    let moved_to = |details: &str| {
+        let after = BEFORE.replace(
+            "[route]\ndefault     = \"cheap\"",
+            &format!("mid = {{ use = \"openai/mid\"{details} }}\n[route]\ndefault     = \"mid\""),
+        );
+        let report = replay(&policy(&after), &[record(&before, "auto", "chat", Band::Easy, false)]);
+        assert_eq!((report.moved, report.largest[0].to.model.as_str()), (1, "mid"));
+        report.success
+    };
+    assert_eq!(moved_to("").records, 0, "nothing is known of `mid`");
+    let success = moved_to(", like = \"large\"");
+    assert_eq!(success.records, 1);
+    assert!(success.after > success.before, "it is abler than `cheap`: {success}");
+}
+
+#[test]
 fn other_labels_can_be_asked_about() {
     let policy = policy(BEFORE);
     let record = record(&policy, "auto", "chat", Band::Easy, false);

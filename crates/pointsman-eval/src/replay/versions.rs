@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use pointsman_policy::{Abilities, Policy, Table};
+use pointsman_domain::{ModelId, ModelName};
+use pointsman_policy::{Abilities, ModelAbility, Policy, Table};
 use pointsman_record::Record;
 
 /// A version of a configuration: its tables, and how able its models are.
@@ -12,6 +13,15 @@ pub struct Version<'a> {
     pub policy: &'a Policy,
     /// What chances of success follow from.
     pub abilities: &'a Abilities,
+}
+
+impl<'a> Version<'a> {
+    /// How able the model is that was chosen, or answered, under this name: as the policy says, which knows what models are
+    /// `like`; else, where the policy has no such model, as is listed.
+    pub(crate) fn ability(self, name: &ModelName, target: &ModelId) -> Option<&'a ModelAbility> {
+        let listed = || self.abilities.of(name, target).map(|(_, ability)| ability);
+        self.policy.ability(name, target).or_else(listed)
+    }
 }
 
 /// Versions of a configuration that were in force, and all their tables by name and hash.

@@ -12,10 +12,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use pointsman_domain::{ModelId, ModelName, Usd, nearest};
-use pointsman_policy::{Abilities, Model, ModelAbility, Policy, Price, Table};
+use pointsman_policy::{Abilities, BaselineReason, Model, ModelAbility, Policy, Price, Table};
 use pointsman_record::{Record, utc};
 
 pub use report::{Line, Mix, Report, Uncounted};
+
+use crate::replay::Version;
 
 /// Adds up what recorded requests have cost and would have cost.
 #[derive(Debug)]
@@ -73,8 +75,7 @@ fn hint(nearest: &Option<String>) -> String {
 }
 
 impl<'a> Savings<'a> {
-    /// Nothing has been added yet. The baseline is the model called `baseline`, else the dearest of `policy` for as many
-    /// tokens sent as written.
+    /// Nothing has been added yet. The baseline is the model called `baseline`, else [`Policy::baseline`].
     ///
     /// # Errors
     /// When there is no such model, or no price.
@@ -98,13 +99,17 @@ impl<'a> Savings<'a> {
             })
         };
         let rivals: Vec<Rival<'a>> = policy.models().iter().filter_map(rival).collect();
-        let dear = |rival: &Rival<'_>| rival.price.input.0 + rival.price.output.0;
-        let place = match baseline {
-            Some(wanted) => rivals.iter().position(|rival| rival.name.as_str() == wanted),
-            None => (0..rivals.len()).max_by(|a, b| dear(&rivals[*a]).total_cmp(&dear(&rivals[*b]))),
+        let (name, reason) = match baseline {
+            Some(wanted) => (wanted, BaselineReason::Named),
+            None => {
+                let own = policy.baseline().ok_or(BaselineError::NoPrices)?;
+                (own.name.as_str(), own.reason)
+            }
         };
+        let place = rivals.iter().position(|rival| rival.name.as_str() == name);
         let place = place.ok_or(BaselineError::NoPrices)?;
-        let report = Report { baseline: rivals[place].name.clone(), ..Report::default() };
+        let baseline = rivals[place].name.clone();
+        let report = Report { baseline, baseline_reason: reason, ..Report::default() };
         Ok(Self {
             policy,
             abilities,
@@ -162,8 +167,7 @@ impl<'a> Savings<'a> {
     /// How able the model is that answered under this name: as the policy says, else, where the policy has no such model
     /// now, as is listed.
     fn ability(&self, name: &ModelName, target: &ModelId) -> Option<&ModelAbility> {
-        let listed = || self.abilities.of(name, target).map(|(_, ability)| ability);
-        self.policy.ability(name, target).or_else(listed)
+        Version { policy: self.policy, abilities: self.abilities }.ability(name, target)
     }
 
     /// What was found.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pointsman_domain::{ModelName, Usd};
+use pointsman_policy::BaselineReason;
 use serde::Serialize;
 
 /// What routing has cost, beside other ways to answer the same requests.
@@ -10,6 +11,8 @@ use serde::Serialize;
 pub struct Report {
     /// The model that everything is compared with.
     pub baseline: ModelName,
+    /// Why it is this one.
+    pub baseline_reason: BaselineReason,
     /// All requests that could be counted.
     pub total: Line,
     /// Requests that could not.
@@ -30,6 +33,7 @@ impl Default for Report {
     fn default() -> Self {
         Self {
             baseline: ModelName::new(""),
+            baseline_reason: BaselineReason::Named,
             total: Line::default(),
             uncounted: Uncounted::default(),
             mix: None,
@@ -147,7 +151,12 @@ impl fmt::Display for Mix {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { baseline, total, uncounted, .. } = self;
-        writeln!(f, "against {baseline} for everything: {total}")?;
+        let reason = match self.baseline_reason {
+            BaselineReason::Named => "",
+            BaselineReason::Ablest => " (the ablest)",
+            BaselineReason::Dearest => " (the dearest)",
+        };
+        writeln!(f, "against {baseline}{reason} for everything: {total}")?;
         if let Some(mix) = &self.mix {
             writeln!(f, "static mix: {mix}")?;
         }

@@ -114,6 +114,23 @@ fn what_is_not_known_is_left_out_and_counted() {
 }
 
 #[test]
+fn the_report_says_how_the_baseline_came_to_be_one() {
+    let dear_and_weak =
+        TABLE.replacen("mid\", price = { input = 4.0", "mid\", like = \"small\", price = { input = 40.0", 1);
+    let named = format!("[policy]\nbaseline = \"cheap\"\n{TABLE}");
+    for (file, option, said) in [
+        (TABLE, None, "against strong (the dearest) for everything"),
+        (dear_and_weak.as_str(), None, "against strong (the ablest) for everything"),
+        (named.as_str(), None, "against cheap for everything"),
+        (named.as_str(), Some("mid"), "against mid for everything"),
+    ] {
+        let (policy, abilities) = (policy(file), abilities());
+        let report = Savings::new(&policy, &abilities, option).expect("a baseline").finish();
+        assert!(report.to_string().starts_with(said), "{report}");
+    }
+}
+
+#[test]
 fn the_baseline_is_a_priced_model_of_the_table() {
     let (whole, abilities) = (policy(TABLE), abilities());
     let fail = |name| Savings::new(&whole, &abilities, Some(name)).expect_err("no baseline").to_string();

@@ -1,6 +1,6 @@
 //! A report on devices as text and page.
 
-use pointsman_eval::devices::{Contender, CostFit, DevicesReport, Joules, Machine, SpeedFigure};
+use pointsman_eval::devices::{Contender, CostFit, DevicesReport, Joules, Machine, PassedOver, SpeedFigure};
 use pointsman_eval::report::{devices_page, write_devices};
 
 fn contender(name: &str, factor: f64, joules: Option<f64>) -> Contender {
@@ -21,12 +21,13 @@ fn contender(name: &str, factor: f64, joules: Option<f64>) -> Contender {
     Contender {
         name: name.to_owned(),
         command: format!("run {name} <quickly>"),
-        load_s: 0.25,
+        load_s: Some(0.25),
         peak_memory: joules.map(|_| 200 << 20),
         gpu_memory: joules.map(|_| 300 << 20),
         cosine: Some(0.999_95),
         figures,
         fits,
+        error: None,
     }
 }
 
@@ -36,7 +37,34 @@ fn report() -> DevicesReport {
         machine: Machine { processor: "Made-up 9".to_owned(), threads: 2, system: "linux x86_64".to_owned() },
         model: "tiny 1".to_owned(),
         contenders: vec![contender("cpu int8", 1.0, Some(0.5)), contender("torch", 2.5, None)],
+        passed_over: Vec::new(),
     }
+}
+
+#[test]
+fn who_failed_is_in_place_and_who_was_measured_is_compared() {
+    let gone = Contender {
+        load_s: None,
+        cosine: None,
+        figures: Vec::new(),
+        fits: Vec::new(),
+        error: Some("gone: `<x>` ended".to_owned()),
+        ..contender("gone", 1.0, None)
+    };
+    let passed_over = vec![PassedOver { name: "cuda:0".to_owned(), reason: "not compiled in".to_owned() }];
+    let report =
+        DevicesReport { contenders: [vec![gone], report().contenders].concat(), passed_over, ..report() };
+    let text = report.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let place = lines.iter().position(|line| line.starts_with("gone ")).expect("its line");
+    assert_eq!(lines[place].split_whitespace().collect::<Vec<_>>(), ["gone", "–", "–", "–", "–"]);
+    assert_eq!(lines[place + 1].trim_start(), "failed: gone: `<x>` ended");
+    assert!(lines.contains(&"cuda:0    passed over: not compiled in"), "{text}");
+    assert_eq!(report.reference().map(|first| first.name.as_str()), Some("cpu int8"));
+    assert!(text.contains(" 2.50 "), "times are relative to the first that was measured: {text}");
+    let page = devices_page(&report);
+    assert!(page.contains("failed: gone: `&lt;x&gt;` ended"), "{page}");
+    assert!(page.contains("cuda:0 was passed over: not compiled in"), "{page}");
 }
 
 #[test]

@@ -67,6 +67,7 @@ pub(super) fn resolve(raw: &RawPolicy, known: &Known, diagnostics: &mut Diagnost
     }
     let tables: Vec<_> = raw.tables.iter().filter_map(|table| resolver.table(table)).collect();
     let tables = resolver.targeted(tables, raw);
+    let baseline = resolver.baseline(raw);
     let models = std::mem::take(&mut resolver.models);
     let models: Models = models.into_iter().map(|(name, model)| (name, model.as_ref().clone())).collect();
     let names: Vec<&str> = tables.iter().map(|(table, _)| table.name()).collect();
@@ -78,7 +79,8 @@ pub(super) fn resolve(raw: &RawPolicy, known: &Known, diagnostics: &mut Diagnost
     for (table, places) in &tables {
         lint::check(table, places, diagnostics);
     }
-    Some(Policy::new(tables.into_iter().map(|(table, _)| table), models)?.with_tests(tests))
+    let policy = Policy::new(tables.into_iter().map(|(table, _)| table), models)?;
+    Some(policy.with_tests(tests).with_baseline(baseline))
 }
 
 /// Where the rows of a table stand.
@@ -213,6 +215,21 @@ impl Resolver<'_> {
             (table.with_target(target), places)
         });
         targeted.collect()
+    }
+
+    /// The model that costs are compared with, if the file names one. It needs a price.
+    fn baseline(&mut self, raw: &RawPolicy) -> Option<ModelName> {
+        const KEY: &str = "policy.baseline";
+        let written = raw.targeting.baseline.as_ref()?;
+        let Choice { name, model } = self.choice(written, KEY)?;
+        if model.price.is_none() {
+            let message = format!("costs cannot be compared with `{name}`: it has no price");
+            self.diagnostics.error(written.span(), KEY, message).help(
+                "add price = { input = 0.15, output = 0.6 }, dollars per million tokens, or name another model",
+            );
+            return None;
+        }
+        Some(name)
     }
 
     /// The model of `[models]` called `name`.

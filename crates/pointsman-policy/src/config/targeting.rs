@@ -25,12 +25,14 @@ pub(super) struct RawTargeting {
     quality: Option<f64>,
     /// The models that may be chosen, if they are listed, with the place of the list.
     pub(super) candidates: Option<Spanned<Vec<Spanned<String>>>>,
+    /// The model that costs are compared with, if one is named.
+    pub(super) baseline: Option<Spanned<String>>,
 }
 
 impl RawTargeting {
     /// Reads `[policy]`.
     pub(super) fn read(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Self {
-        const KEYS: [&str; 4] = ["mode", "quality", "candidates", "abilities"];
+        const KEYS: [&str; 5] = ["mode", "quality", "candidates", "abilities", "baseline"];
         let mut raw = Self::default();
         let entries = entry.section(diagnostics).map(|section| section.entries()).unwrap_or_default();
         let has_mode = entries.iter().any(|entry| entry.name() == "mode");
@@ -45,6 +47,11 @@ impl RawTargeting {
                 // Its content comes from the caller, who can read files.
                 "abilities" => {
                     entry.string(diagnostics);
+                }
+                "baseline" => {
+                    raw.baseline = entry.string(diagnostics);
+                    // It counts in either mode.
+                    continue;
                 }
                 _ => entry.unknown(&KEYS, diagnostics),
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod baseline;
 mod catalogue;
 mod decisions;
 mod diff;

@@ -11,6 +11,9 @@ pub struct Lossy(BTreeSet<String>);
 /// How long the header may get; what does not fit is counted.
 const HEADER_BYTES: usize = 2_000;
 
+/// How many paths are kept, so that a stream without end cannot fill the memory; further ones are not counted.
+const PATHS: usize = 10_000;
+
 impl Lossy {
     /// Nothing is left behind.
     #[must_use]
@@ -19,7 +22,9 @@ impl Lossy {
     }
 
     pub(crate) fn add(&mut self, path: impl Into<String>) {
-        self.0.insert(path.into());
+        if self.0.len() < PATHS {
+            self.0.insert(path.into());
+        }
     }
 
     /// Gives paths the names that `words` has for them.
@@ -42,6 +47,16 @@ impl Lossy {
     /// that no path of ours has, as keys of a client may, are shown as `?`.
     #[must_use]
     pub fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.text()?).ok()
+    }
+
+    /// The same as a comment among server-sent events, which clients pass over: what is lost of a stream is known when
+    /// the header is gone.
+    pub(crate) fn comment(&self) -> Option<String> {
+        Some(format!(": x-pointsman-lossy: {}\n\n", self.text()?))
+    }
+
+    fn text(&self) -> Option<String> {
         let mut text = String::new();
         for (written, path) in self.paths().enumerate() {
             if text.len() + path.len() > HEADER_BYTES {
@@ -54,7 +69,7 @@ impl Lossy {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_.-[]".contains(c);
             text.extend(path.chars().map(|c| if plain(c) { c } else { '?' }));
         }
-        if text.is_empty() { None } else { HeaderValue::from_str(&text).ok() }
+        (!text.is_empty()).then_some(text)
     }
 }
 
@@ -69,6 +84,7 @@ mod tests {
         lossy.add("seed");
         lossy.add("messages[0].na\r\nme");
         assert_eq!(lossy.header().expect("some"), "messages[0].na??me,seed");
+        assert_eq!(lossy.comment().expect("some"), ": x-pointsman-lossy: messages[0].na??me,seed\n\n");
         for n in 0..1_000 {
             lossy.add(format!("messages[{n}].name"));
         }

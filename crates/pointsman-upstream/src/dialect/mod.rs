@@ -11,6 +11,7 @@ pub(crate) mod conversation;
 mod converse;
 mod error;
 pub(crate) mod event;
+mod facts;
 mod fields;
 mod lossy;
 pub(crate) mod openai_chat;
@@ -32,6 +33,7 @@ use conversation::Conversation;
 
 pub use completion::Usage;
 pub use error::{ErrorReply, TranslationError};
+pub use facts::ReplyFacts;
 pub use lossy::Lossy;
 pub(crate) use stream::StreamTranslator;
 pub use usage::UsageReader;

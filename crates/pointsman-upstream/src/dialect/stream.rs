@@ -3,17 +3,20 @@
 use super::event::Event;
 use super::sse::{SseEvent, SseParser};
 use super::{
-    Called, Dialect, ProviderDialect, ReplyForm, TranslationError, anthropic, converse, openai_chat,
+    Called, Dialect, Lossy, ProviderDialect, ReplyForm, TranslationError, anthropic, converse, openai_chat,
     openai_completions, openai_responses,
 };
 
-/// Translates a stream of events piece by piece. Nothing is held back but what is not yet an event.
+/// Translates a stream of events piece by piece. Nothing is held back but what is not yet an event. Before the event that
+/// ends the reply, a comment declares what the client did not get of it.
 #[derive(Debug)]
 pub(crate) struct StreamTranslator {
     parser: Parser,
     reader: Reader,
     writer: Writer,
     called: Called,
+    /// What of the reply had no counterpart so far.
+    lossy: Lossy,
     /// The client has been told that the reply is whole, or that it failed.
     over: bool,
     failed: bool,
@@ -50,6 +53,7 @@ impl StreamTranslator {
             reader: Reader::new(from),
             writer: Writer::new(to, form, &called),
             called,
+            lossy: Lossy::new(),
             over: false,
             failed: false,
         }
@@ -96,7 +100,7 @@ impl StreamTranslator {
     fn pass_on(&mut self, complete: &[SseEvent], text: &mut String) {
         for event in complete {
             let mut events = Vec::new();
-            let read = self.reader.read(event, &mut events);
+            let read = self.reader.read(event, &mut events, &mut self.lossy);
             self.write(events, text);
             if let Err(error) = read {
                 self.fail(&format!("the provider's stream cannot be understood: {error}"), text);
@@ -114,7 +118,11 @@ impl StreamTranslator {
             }
             self.failed = matches!(event, Event::Error { .. });
             self.over = self.failed || event == Event::End;
-            self.writer.write(event, text);
+            if self.over {
+                self.lossy.rename(plain);
+                text.extend(self.lossy.comment());
+            }
+            self.writer.write(event, text, &mut self.lossy);
         }
     }
 
@@ -122,6 +130,12 @@ impl StreamTranslator {
         let error = Event::Error { kind: "api_error".to_owned(), message: message.to_owned() };
         self.write(vec![error], text);
     }
+}
+
+/// A path within an event, without the word that errors have for the event itself.
+fn plain(path: &str) -> String {
+    let within = path.strip_prefix("chunk.").or_else(|| path.strip_prefix("event."));
+    within.unwrap_or(path).to_owned()
 }
 
 impl Parser {
@@ -161,12 +175,17 @@ impl Reader {
         }
     }
 
-    pub(super) fn read(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    pub(super) fn read(
+        &mut self,
+        event: &SseEvent,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         match self {
-            Self::OpenAiChat(reader) => reader.read(event, events),
-            Self::OpenAiResponses(reader) => reader.read(event, events),
-            Self::Anthropic(reader) => reader.read(event, events),
-            Self::Converse(reader) => reader.read(event, events),
+            Self::OpenAiChat(reader) => reader.read(event, events, lossy),
+            Self::OpenAiResponses(reader) => reader.read(event, events, lossy),
+            Self::Anthropic(reader) => reader.read(event, events, lossy),
+            Self::Converse(reader) => reader.read(event, events, lossy),
         }
     }
 
@@ -196,11 +215,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn write(&mut self, event: Event, text: &mut String) {
+    pub(super) fn write(&mut self, event: Event, text: &mut String, lossy: &mut Lossy) {
         match self {
-            Self::OpenAiChat(writer) => writer.write(event, text),
-            Self::OpenAiResponses(writer) => writer.write(event, text),
-            Self::OpenAiCompletions(writer) => writer.write(event, text),
+            Self::OpenAiChat(writer) => writer.write(event, text, lossy),
+            Self::OpenAiResponses(writer) => writer.write(event, text, lossy),
+            Self::OpenAiCompletions(writer) => writer.write(event, text, lossy),
             Self::Anthropic(writer) => writer.write(event, text),
         }
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::completion::Usage;
+use super::facts::ReplyFacts;
 use super::fields::Fields;
 use super::lossy::Lossy;
 use super::sse::{SseEvent, SseParser};
@@ -21,6 +22,8 @@ pub struct UsageReader {
     dialect: Dialect,
     form: Form,
     usage: Option<Usage>,
+    /// What else the reply says, if anybody wants to know.
+    facts: Option<ReplyFacts>,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,13 @@ impl UsageReader {
             }
             _ => Form::Unreadable,
         };
-        Self { dialect, form, usage: None }
+        Self { dialect, form, usage: None, facts: None }
+    }
+
+    /// The same reader, which also looks for [`ReplyFacts`]: it takes every event of a stream apart.
+    #[must_use]
+    pub fn with_facts(self) -> Self {
+        Self { facts: Some(ReplyFacts::default()), ..self }
     }
 
     /// Takes the next bytes of the body. They are shared, not copied, unless the reply is a stream.
@@ -81,7 +90,13 @@ impl UsageReader {
 
     /// The counts, once the body has ended. Those of a stream that broke off are what it had said by then.
     #[must_use]
-    pub fn finish(mut self) -> Option<Usage> {
+    pub fn finish(self) -> Option<Usage> {
+        self.finish_with_facts().0
+    }
+
+    /// The counts, and what else the reply says if [`UsageReader::with_facts`] asked for it, once the body has ended.
+    #[must_use]
+    pub fn finish_with_facts(mut self) -> (Option<Usage>, Option<ReplyFacts>) {
         match std::mem::replace(&mut self.form, Form::Unreadable) {
             Form::Whole { chunks, .. } => self.read(&chunks.concat()),
             Form::Stream(mut parser) => {
@@ -91,17 +106,22 @@ impl UsageReader {
             }
             Form::Unreadable => {}
         }
-        self.usage
+        (self.usage, self.facts)
     }
 
     fn read_event(&mut self, event: &SseEvent) {
         // Few events have counts; the others need not be taken apart.
-        if event.data.contains("\"usage\"") {
+        if self.facts.is_some() || event.data.contains("\"usage\"") {
             self.read(event.data.as_bytes());
         }
     }
 
     fn read(&mut self, json: &[u8]) {
+        if let Some(facts) = &mut self.facts
+            && let Ok(told) = serde_json::from_slice::<Value>(json)
+        {
+            facts.take(&told);
+        }
         let Ok(Told { usage, message, response }) = serde_json::from_slice(json) else {
             return;
         };
@@ -174,6 +194,19 @@ mod tests {
             for size in [1, 7, 10_000] {
                 assert_eq!(read(dialect, content_type, &body, size), expected, "{body} by {size}");
             }
+        }
+    }
+
+    #[test]
+    fn who_answered_is_read_if_that_is_wanted() {
+        let body = "data: {\"id\":\"c\",\"choices\":[]}\n\ndata: [DONE]\n\n";
+        let reader = || UsageReader::new(Dialect::OpenAiChat, &headers(&[(CONTENT_TYPE, STREAM)]));
+        for (mut reader, is_wanted) in [(reader(), false), (reader().with_facts(), true)] {
+            reader.push(&Bytes::from_static(body.as_bytes()));
+            let (usage, facts) = reader.finish_with_facts();
+            assert_eq!((usage, facts.is_some()), (None, is_wanted));
+            let id = facts.and_then(|facts| facts.id);
+            assert_eq!(id.as_deref(), is_wanted.then_some("c"));
         }
     }
 

@@ -21,7 +21,8 @@ pub(crate) struct RecordsArgs {
 pub(crate) struct StatsArgs {
     #[command(flatten)]
     pub(crate) records: RecordsArgs,
-    /// Model to compare costs with, by its name in the table [default: the dearest of the table]
+    /// Model to compare costs with, by its name in the table [default: what the configuration names, else the ablest, else the
+    /// dearest]
     #[arg(long, value_name = "MODEL")]
     pub(crate) baseline: Option<String>,
 }

@@ -9,7 +9,7 @@ use pointsman_eval::report::{audit_markdown, audit_page};
 use serde::Serialize;
 
 use super::Outcome;
-use super::in_force::{InForce, NO_RECORDS, say_missing};
+use super::in_force::{InForce, NO_RECORDS, say_missing, say_unreadable};
 use super::record_file::RecordFile;
 use crate::cli::{AuditArgs, AuditFormat, Global};
 use crate::config::Config;
@@ -22,11 +22,11 @@ pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
     let first_party = first_party(args, configured, &in_force)?;
     let mut audit = Audit::new(in_force.versions(), &first_party);
     let unreadable = file.each(filter, |record| Ok(audit.add(&record)?))?;
-    anyhow::ensure!(
-        unreadable == 0,
-        "{}: {unreadable} records cannot be read, so nothing can be said of all of them",
-        file.path().display()
-    );
+    if unreadable > 0 {
+        // Nobody could compute a report again from the records that it leaves out.
+        say_unreadable(unreadable, file.path());
+        return Ok(Outcome::No);
+    }
     let report = audit.finish();
     let sign_off = report.sign_off(args.signed_by.as_deref())?;
     let text = match args.format {

@@ -1,7 +1,7 @@
 //! The versions of the configuration that were in force while records were written.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use pointsman_domain::ProviderName;
@@ -65,5 +65,14 @@ pub(super) fn say_missing(missing: impl Display, all: impl Display) {
         "{} {missing} of {all} records are of tables that are not at hand; name each version of the configuration that was in \
          force with --table FILE",
         styled(ERROR, "unchecked:")
+    );
+}
+
+/// Tells on standard error that `count` records of the file at `path` cannot be read, so that they were not checked.
+pub(super) fn say_unreadable(count: usize, path: &Path) {
+    anstream::eprintln!(
+        "{} {count} records of {} cannot be read, so nothing can be said of all of them",
+        styled(ERROR, "unchecked:"),
+        path.display()
     );
 }

@@ -10,7 +10,7 @@ use pointsman_record::{Filter, Record, StoredPrompt};
 use serde_json::json;
 
 use super::Outcome;
-use super::in_force::{InForce, NO_RECORDS, say_missing};
+use super::in_force::{InForce, NO_RECORDS, say_missing, say_unreadable};
 use super::record_file::RecordFile;
 use crate::cli::{Global, ReplayArgs};
 use crate::config::Config;
@@ -46,12 +46,20 @@ pub(crate) fn run(args: &ReplayArgs, global: &Global) -> Result<Outcome> {
     } else {
         print(&replayed, args, seconds);
     }
-    let Report { records, unfaithful, other_table, .. } = replayed.report;
-    let is_unchecked = is_check(args) && other_table > 0;
-    if is_unchecked {
+    let is_checked = !is_check(args) || say_unchecked(&replayed, &file);
+    Ok(if replayed.report.unfaithful > 0 || !is_checked { Outcome::No } else { Outcome::Done })
+}
+
+/// Tells on standard error of records that could not be checked. Returns whether there are none.
+fn say_unchecked(replayed: &Replayed, file: &RecordFile) -> bool {
+    let Report { records, other_table, .. } = replayed.report;
+    if other_table > 0 {
         say_missing(other_table, records);
     }
-    Ok(if unfaithful > 0 || is_unchecked { Outcome::No } else { Outcome::Done })
+    if replayed.unreadable > 0 {
+        say_unreadable(replayed.unreadable, file.path());
+    }
+    other_table == 0 && replayed.unreadable == 0
 }
 
 /// Whether it is asked that every decision follows from labels and table, not what would change.

@@ -23,6 +23,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use pointsman_domain::{ProviderName, Vocabulary};
@@ -75,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) keys: Vec<ClientKey>,
     /// `[providers]` and those that are built in.
     pub(crate) providers: BTreeMap<ProviderName, Provider>,
+    /// How long connections to some of them may take to be made; those to others as `[server]` says.
+    pub(crate) connect_timeouts: BTreeMap<ProviderName, Duration>,
     /// How able models are, by `[policy]`.
     pub(crate) abilities: Arc<Abilities>,
     /// The text of the file that they come from, if the configuration names one.
@@ -123,7 +126,7 @@ impl Config {
         let telemetry = TelemetryConfig::read(&document, &mut diagnostics);
         let dashboard = DashboardConfig::read(&document, &mut diagnostics);
         let failures = failures::read(&document, &mut diagnostics);
-        let providers = providers::read(&document, &mut diagnostics);
+        let (providers, connect_timeouts) = providers::read(&document, &mut diagnostics);
         let first_party = audit::read(&document, &providers, &mut diagnostics);
         let (abilities, abilities_text) = abilities::read(&document, &mut diagnostics);
         let warnings = diagnostics.clone();
@@ -139,6 +142,7 @@ impl Config {
             failures,
             keys,
             providers,
+            connect_timeouts,
             abilities: Arc::new(abilities),
             abilities_text,
             first_party,

@@ -1,6 +1,7 @@
 //! `[providers.NAME]`: who can be asked, where, and with which key.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pointsman_domain::ProviderName;
 use pointsman_policy::config::{Diagnostics, Document, Entry};
@@ -14,6 +15,7 @@ struct RawProvider<'a> {
     kind: Option<Entry<'a>>,
     base_url: Option<Entry<'a>>,
     api_key_env: Option<Entry<'a>>,
+    connect_timeout_ms: Option<Entry<'a>>,
     api_version: Option<Entry<'a>>,
     responses: Option<Entry<'a>>,
     auth: Option<Entry<'a>>,
@@ -21,26 +23,35 @@ struct RawProvider<'a> {
     profile: Option<Entry<'a>>,
 }
 
-const KEYS: [&str; 8] =
-    ["kind", "base_url", "api_key_env", "api_version", "responses", "auth", "region", "profile"];
+const KEYS: [&str; 9] = [
+    "kind",
+    "base_url",
+    "api_key_env",
+    "connect_timeout_ms",
+    "api_version",
+    "responses",
+    "auth",
+    "region",
+    "profile",
+];
 
 /// Where the key to Azure is if nothing else is said.
 const AZURE_KEY: &str = "AZURE_OPENAI_API_KEY";
 
-/// The providers that are built in, and those of the file.
+/// The providers that are built in, and those of the file; and how long connections to some of them may take to be made.
 pub(super) fn read(
     document: &Document<'_>,
     diagnostics: &mut Diagnostics,
-) -> BTreeMap<ProviderName, Provider> {
+) -> (BTreeMap<ProviderName, Provider>, BTreeMap<ProviderName, Duration>) {
     let built_in = Provider::built_in().map(|(name, provider)| (ProviderName::new(name), provider));
-    let mut providers = BTreeMap::from(built_in);
+    let (mut providers, mut connect_timeouts) = (BTreeMap::from(built_in), BTreeMap::new());
     for entry in reading::entries(document, "providers", diagnostics) {
         check_name(&entry, diagnostics);
         // One that has errors counts as known, so that models at it are not reported, too.
-        let provider = read_one(&entry, diagnostics).unwrap_or(Provider::Demo);
+        let provider = read_one(&entry, &mut connect_timeouts, diagnostics).unwrap_or(Provider::Demo);
         providers.insert(ProviderName::new(entry.name()), provider);
     }
-    providers
+    (providers, connect_timeouts)
 }
 
 fn check_name(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
@@ -52,7 +63,11 @@ fn check_name(entry: &Entry<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider> {
+fn read_one(
+    entry: &Entry<'_>,
+    connect_timeouts: &mut BTreeMap<ProviderName, Duration>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Provider> {
     let section = entry.section(diagnostics)?;
     let mut raw = RawProvider::default();
     for key in section.entries() {
@@ -60,6 +75,7 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             "kind" => raw.kind = Some(key),
             "base_url" => raw.base_url = Some(key),
             "api_key_env" => raw.api_key_env = Some(key),
+            "connect_timeout_ms" => raw.connect_timeout_ms = Some(key),
             "api_version" => raw.api_version = Some(key),
             "responses" => raw.responses = Some(key),
             "auth" => raw.auth = Some(key),
@@ -69,6 +85,9 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
             _ => key.unknown(&KEYS, diagnostics),
         }
     }
+    let connect_timeout = raw.connect_timeout_ms.as_ref();
+    let connect_timeout = connect_timeout.and_then(|key| reading::milliseconds(key, diagnostics));
+    connect_timeouts.extend(connect_timeout.map(|limit| (ProviderName::new(entry.name()), limit)));
     let kind = kind(entry, &raw, diagnostics)?;
     if kind != ProviderKind::Azure {
         refuse(kind, [&raw.api_version, &raw.auth], diagnostics);
@@ -81,7 +100,7 @@ fn read_one(entry: &Entry<'_>, diagnostics: &mut Diagnostics) -> Option<Provider
     }
     match kind {
         ProviderKind::Demo => {
-            refuse(kind, [&raw.base_url, &raw.api_key_env], diagnostics);
+            refuse(kind, [&raw.base_url, &raw.api_key_env, &raw.connect_timeout_ms], diagnostics);
             Some(Provider::Demo)
         }
         ProviderKind::Azure => {

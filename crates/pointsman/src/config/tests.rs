@@ -1,5 +1,7 @@
 //! What the file says, and what is said about it.
 
+mod any_text;
+
 use pointsman_domain::ModelId;
 use pointsman_upstream::{AzureAuth, Bedrock, FailureOverrides, FailurePolicy};
 
@@ -111,6 +113,7 @@ fn every_key_is_read() {
         api_key_env = "WORK_KEY"
         [providers.claude]
         kind = "anthropic"
+        connect_timeout_ms = 300
         [providers.work]
         kind = "azure"
         base_url = "https://work.openai.azure.com"
@@ -198,6 +201,7 @@ fn every_key_is_read() {
     };
     assert_eq!(openai.base_url.to_string(), "https://api.openai.com/v1");
     assert_eq!(openai.api_key_env.as_deref(), Some("WORK_KEY"));
+    assert_eq!(config.connect_timeouts, BTreeMap::from([(ProviderName::new("claude"), ms(300))]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pointsman_domain::{AbstainReason, Decision, Labels, ModelName, ProviderName};
-use pointsman_policy::{Price, UnixMicros};
+use pointsman_policy::{Baseline, UnixMicros};
 use pointsman_record::{Answered, Counts, Record};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -193,7 +193,7 @@ impl Metrics {
     }
 
     /// The reply to a routed request ended; what it cost is compared with `baseline`.
-    pub(super) fn ended(&self, answered: &Answered, baseline: Option<(&ModelName, Price)>) {
+    pub(super) fn ended(&self, answered: &Answered, baseline: Option<Baseline<'_>>) {
         self.replies.ended(answered, baseline);
     }
 

@@ -45,7 +45,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use pointsman_classifier::{Labeller, Pace, Queue, QueueLimits};
@@ -215,8 +215,8 @@ fn app(sidecar: Arc<Sidecar>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .merge(dashboard::routes(&sidecar))
-        .fallback(async || unknown_path())
-        .method_not_allowed_fallback(async || wrong_method());
+        .fallback(async |uri: Uri| unknown_path().at(uri.path()))
+        .method_not_allowed_fallback(async |uri: Uri| wrong_method().at(uri.path()));
     with_layers(router, sidecar)
 }
 

@@ -92,7 +92,10 @@ impl Trail {
         price: Option<Price>,
     ) -> Reply {
         (self.price, self.span) = (price, span);
-        let usage = reply.status.is_success().then(|| UsageReader::new(dialect, &reply.headers));
+        let usage = reply.status.is_success().then(|| {
+            let reader = UsageReader::new(dialect, &reply.headers);
+            if self.span.is_on() { reader.with_facts() } else { reader }
+        });
         let length = reply.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let body = Followed { body: reply.body, trail: self, usage, called, left: length };
         Reply { body: body.boxed(), ..reply }
@@ -160,7 +163,10 @@ impl Stream for Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        self.trail.usage = self.usage.take().and_then(UsageReader::finish).map(recorded);
+        let Some(reader) = self.usage.take() else { return };
+        let (usage, facts) = reader.finish_with_facts();
+        self.trail.usage = usage.map(recorded);
+        self.trail.span.told(facts);
     }
 }
 

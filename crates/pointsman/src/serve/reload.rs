@@ -119,11 +119,13 @@ impl Reloader {
         for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
             tracing::warn!(%finding, "the configuration is read again");
         }
-        let is_same = config.providers == self.used.providers && config.failures == self.used.failures;
+        let is_same = config.providers == self.used.providers
+            && config.connect_timeouts == self.used.connect_timeouts
+            && config.failures == self.used.failures;
         let upstream = if is_same {
             Arc::clone(&self.sidecar.live().upstream)
         } else {
-            // Connections take as long to be made as they did at the start.
+            // `[server]` holds as it was at the start, and so do its limits of connections.
             Arc::new(crate::upstream::client(&config, &self.started.server).context("[providers]")?)
         };
         let abilities = Arc::clone(&config.abilities);

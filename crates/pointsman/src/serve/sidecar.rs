@@ -7,7 +7,6 @@ use arc_swap::ArcSwap;
 use pointsman_classifier::Queue;
 use pointsman_record::Answered;
 
-use super::baseline;
 use super::clock;
 use super::dashboard::{Access, Sums};
 use super::labelling::Labelling;
@@ -64,7 +63,7 @@ impl Sidecar {
     /// The answer to the decision `id` has ended.
     pub(super) fn answered(&self, id: String, answered: Answered) {
         self.traffic.answered(&id, &answered, clock::now().0);
-        self.metrics.ended(&answered, baseline::dearest(self.live().policy.models()));
+        self.metrics.ended(&answered, self.live().policy.baseline());
         self.recording.answered(id, answered);
     }
 

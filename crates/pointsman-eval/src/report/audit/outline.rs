@@ -33,7 +33,7 @@ pub(super) fn outline(report: &Report, sign_off: &SignOff) -> Vec<Part> {
         share_part("By band", "band", report, &shares.by_band),
         names(report),
         dominated(report),
-        Part::of("Check it yourself", check(report)),
+        Part::of("Check it yourself", check(report, sign_off)),
         signature(sign_off),
     ]
 }
@@ -203,18 +203,34 @@ fn dominated_row(row: &Dominated) -> Vec<String> {
     ]
 }
 
-fn check(report: &Report) -> Vec<String> {
-    let first_party: Vec<&str> = report.first_party.iter().map(|provider| provider.as_str()).collect();
-    let option = if first_party.is_empty() {
-        String::new()
-    } else {
-        format!(" --first-party {}", first_party.join(","))
-    };
-    vec![
+fn check(report: &Report, sign_off: &SignOff) -> Vec<String> {
+    let mut text = vec![
         "This report follows from the records and the table alone; there is no clock in it. Whoever has both gets the same, byte for \
          byte."
             .to_owned(),
         "The records' SHA-256 is that of the file that `pointsman records export --out records.jsonl` writes.".to_owned(),
-        format!("To compute it again: `pointsman audit --config pointsman.toml --records records.jsonl{option}`."),
-    ]
+        format!("To compute it again: `{}`.", command(report, sign_off)),
+    ];
+    if report.configurations > 1 {
+        text.push(
+            "`pointsman.toml` and each FILE are the versions of the configuration, in the order in which their tables stand above."
+                .to_owned(),
+        );
+    }
+    text
+}
+
+/// What prints the same report again, with FILE for each further version of the configuration and NAME for who signed.
+fn command(report: &Report, sign_off: &SignOff) -> String {
+    let mut command = "pointsman audit --config pointsman.toml".to_owned();
+    command += &" --table FILE".repeat(report.configurations.saturating_sub(1));
+    command += " --records records.jsonl";
+    let first_party: Vec<&str> = report.first_party.iter().map(|provider| provider.as_str()).collect();
+    if !first_party.is_empty() {
+        command += &format!(" --first-party {}", first_party.join(","));
+    }
+    if sign_off.signed_by.is_some() {
+        command += " --signed-by NAME";
+    }
+    command
 }

@@ -20,7 +20,7 @@ pub fn devices_page(report: &DevicesReport) -> String {
 }
 
 fn tiles(html: &mut Html, report: &DevicesReport) {
-    let Some(first) = report.contenders.first() else { return };
+    let Some(first) = report.reference() else { return };
     html.raw("<div class=\"tiles\">\n");
     let most = first.figures.iter().max_by(|a, b| a.tokens_per_s.total_cmp(&b.tokens_per_s));
     if let Some(most) = most {
@@ -35,12 +35,14 @@ fn tiles(html: &mut Html, report: &DevicesReport) {
     if let Some(bytes) = first.peak_memory {
         html.tile(&format!("{} MiB", bytes >> 20), "memory", "the most of the process");
     }
-    html.tile(&format!("{:.2} s", first.load_s), "load time", "from start to the first question");
+    if let Some(seconds) = first.load_s {
+        html.tile(&format!("{seconds:.2} s"), "load time", "from start to the first question");
+    }
     html.raw("</div>\n");
 }
 
 fn curves(html: &mut Html, report: &DevicesReport) {
-    let batches = report.contenders.first().map(Contender::batches).unwrap_or_default();
+    let batches = report.reference().map(Contender::batches).unwrap_or_default();
     let legend = plot::legend(report);
     section(html, "By length", &legend, |html| {
         for batch in batches {
@@ -65,7 +67,10 @@ fn contenders(html: &mut Html, report: &DevicesReport) {
                 .raw("<p><code>")
                 .text(&contender.command)
                 .raw("</code></p>");
-            html.cell(&format!("{:.2}", contender.load_s));
+            if let Some(error) = &contender.error {
+                html.raw("<p>failed: ").text(error).raw("</p>");
+            }
+            html.cell(&contender.load_s.map_or("–".to_owned(), |seconds| format!("{seconds:.2}")));
             for bytes in [contender.peak_memory, contender.gpu_memory] {
                 html.cell(&bytes.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string()));
             }
@@ -73,6 +78,11 @@ fn contenders(html: &mut Html, report: &DevicesReport) {
             html.raw("</tr>\n");
         }
         html.raw("</tbody>\n</table>\n</div>\n");
+        for device in &report.passed_over {
+            html.raw("<p class=\"note\">")
+                .text(&format!("{} was passed over: {}", device.name, device.reason));
+            html.raw("</p>\n");
+        }
     });
 }
 

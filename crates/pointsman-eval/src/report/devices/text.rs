@@ -19,11 +19,18 @@ impl fmt::Display for DevicesReport {
             "\n{:<width$} {:>8} {:>10} {:>8} {:>9}",
             "contender", "load s", "memory MiB", "on GPUs", "cosine"
         )?;
-        for Contender { name, load_s, peak_memory, gpu_memory, cosine, .. } in &self.contenders {
+        for Contender { name, load_s, peak_memory, gpu_memory, cosine, error, .. } in &self.contenders {
             let [memory, on_gpus] = [peak_memory, gpu_memory]
                 .map(|bytes| bytes.map_or("–".to_owned(), |bytes| (bytes >> 20).to_string()));
             let cosine = cosine.map_or("–".to_owned(), |cosine| format!("{cosine:.5}"));
-            writeln!(f, "{name:<width$} {load_s:>8.2} {memory:>10} {on_gpus:>8} {cosine:>9}")?;
+            let load = load_s.map_or("–".to_owned(), |seconds| format!("{seconds:.2}"));
+            writeln!(f, "{name:<width$} {load:>8} {memory:>10} {on_gpus:>8} {cosine:>9}")?;
+            if let Some(error) = error {
+                writeln!(f, "{:<width$} failed: {error}", "")?;
+            }
+        }
+        for device in &self.passed_over {
+            writeln!(f, "{:<width$} passed over: {}", device.name, device.reason)?;
         }
         writeln!(
             f,
@@ -85,7 +92,7 @@ fn line(report: &DevicesReport, figure: &SpeedFigure) -> String {
 
 /// How many times as long as the first contender it takes.
 pub(super) fn times(report: &DevicesReport, figure: &SpeedFigure) -> Option<f64> {
-    let first = report.contenders.first()?.figure(figure.batch, figure.length)?;
+    let first = report.reference()?.figure(figure.batch, figure.length)?;
     Some(figure.p50_s / first.p50_s)
 }
 

@@ -35,17 +35,18 @@ impl EventReader {
         &mut self,
         event: &SseEvent,
         events: &mut Vec<Event>,
+        lossy: &mut Lossy,
     ) -> Result<(), TranslationError> {
         let value = serde_json::from_str(&event.data)
             .map_err(|error| TranslationError::new("event", format!("is not JSON: {error}")))?;
         let mut fields = Fields::of(value, "event")?;
         let kind = fields.string("type")?.unwrap_or_else(|| event.name.clone());
         match kind.as_str() {
-            "message_start" => self.start(fields.required_object("message")?, events)?,
-            "content_block_start" => self.begin(&mut fields, events)?,
-            "content_block_delta" => self.more(&mut fields, events)?,
+            "message_start" => self.start(fields.required_object("message")?, events, lossy)?,
+            "content_block_start" => self.begin(&mut fields, events, lossy)?,
+            "content_block_delta" => self.more(&mut fields, events, lossy)?,
             "content_block_stop" => self.close(events),
-            "message_delta" => self.end_message(&mut fields, events)?,
+            "message_delta" => self.end_message(&mut fields, events, lossy)?,
             "message_stop" => self.end(events),
             "ping" => events.push(Event::Ping),
             "error" => {
@@ -55,8 +56,13 @@ impl EventReader {
                 self.ended = true;
                 events.push(Event::Error { kind, message });
             }
-            _ => {}
+            _ => {
+                lossy.add(kind);
+                return Ok(());
+            }
         }
+        fields.ignore(&["index"]);
+        fields.finish(lossy);
         Ok(())
     }
 
@@ -68,29 +74,43 @@ impl EventReader {
         }
     }
 
-    fn start(&mut self, mut message: Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn start(
+        &mut self,
+        mut message: Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         let id = message.string("id")?.unwrap_or_default();
         let model = message.string("model")?.unwrap_or_default();
         events.push(Event::Start { id, model });
         if let Some(usage) = message.object("usage")? {
-            self.usage = read_usage(usage, self.usage, &mut Lossy::new())?;
+            self.usage = read_usage(usage, self.usage, lossy)?;
             events.push(Event::Usage(self.usage));
         }
+        message.ignore(&["type", "role", "content"]);
+        message.finish(lossy);
         Ok(())
     }
 
-    fn begin(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn begin(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         self.close(events);
         let index = fields.count("index")?.unwrap_or(0);
-        let mut block = fields.required_object("content_block")?;
+        let mut block = of_block(fields, "content_block", index)?;
         let (mut known, mut text, mut input) = (true, None, None);
         match block.required_string("type")?.as_str() {
             "text" => {
                 text = block.string("text")?;
+                block.ignore_if("citations", Vec::<Value>::new());
                 events.push(Event::Open(Opening::Text));
             }
             "thinking" => {
                 text = block.string("thinking")?;
+                block.ignore_if("signature", "");
                 events.push(Event::Open(Opening::Thinking));
             }
             "redacted_thinking" => {
@@ -100,25 +120,37 @@ impl EventReader {
             "tool_use" => {
                 let (id, name) = (block.required_string("id")?, block.required_string("name")?);
                 input = Some(block.take("input").map_or_else(|| "{}".to_owned(), |input| input.to_string()));
+                block.ignore_if("caller", json!({"type": "direct"}));
                 events.push(Event::Open(Opening::ToolCall { id, name }));
             }
-            _ => known = false,
+            _ => {
+                known = false;
+                lossy.add(block.path());
+            }
+        }
+        if known {
+            block.finish(lossy);
         }
         events.extend(text.filter(|text| !text.is_empty()).map(Event::text));
         self.open = Some(OpenBlock { index, known, input });
         Ok(())
     }
 
-    fn more(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn more(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         let index = fields.count("index")?.unwrap_or(0);
+        let mut delta = of_block(fields, "delta", index)?;
         let Some(open) = self.open.as_mut().filter(|open| open.index == index) else {
             return Err(fields.error("index", "is of a block that is not open"));
         };
         if !open.known {
             return Ok(());
         }
-        let mut delta = fields.required_object("delta")?;
-        let delta = match delta.required_string("type")?.as_str() {
+        let more = match delta.required_string("type")?.as_str() {
             "text_delta" => Delta::Text(delta.string("text")?.unwrap_or_default()),
             "thinking_delta" => Delta::Text(delta.string("thinking")?.unwrap_or_default()),
             "signature_delta" => Delta::Signature(delta.string("signature")?.unwrap_or_default()),
@@ -129,11 +161,13 @@ impl EventReader {
                 }
                 Delta::Arguments(piece)
             }
-            _ => return Ok(()),
+            // Its fields are what is left behind.
+            _ => Delta::Text(String::new()),
         };
-        let (Delta::Text(piece) | Delta::Signature(piece) | Delta::Arguments(piece)) = &delta;
+        delta.finish(lossy);
+        let (Delta::Text(piece) | Delta::Signature(piece) | Delta::Arguments(piece)) = &more;
         if !piece.is_empty() {
-            events.push(Event::Delta(delta));
+            events.push(Event::Delta(more));
         }
         Ok(())
     }
@@ -145,22 +179,35 @@ impl EventReader {
         }
     }
 
-    fn end_message(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn end_message(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         if let Some(usage) = fields.object("usage")? {
-            self.usage = read_usage(usage, self.usage, &mut Lossy::new())?;
+            self.usage = read_usage(usage, self.usage, lossy)?;
             events.push(Event::Usage(self.usage));
         }
-        if let Some(mut delta) = fields.object("delta")?
-            && let Some(reason) = delta.string("stop_reason")?
-            && !self.stopped
-        {
+        let Some(mut delta) = fields.object("delta")? else {
+            return Ok(());
+        };
+        let reason = delta.string("stop_reason")?.filter(|_| !self.stopped);
+        let sequence = delta.string("stop_sequence")?;
+        if let Some(reason) = reason {
             self.close(events);
             self.stopped = true;
-            let sequence = delta.string("stop_sequence")?;
             events.push(Event::Stop(Stop { reason: read_stop_reason(&reason), sequence }));
         }
+        delta.finish(lossy);
         Ok(())
     }
+}
+
+/// The object `key` of an event of the block at `index`, whose fields go by the paths that they have in a whole reply.
+fn of_block(fields: &mut Fields, key: &str, index: u64) -> Result<Fields, TranslationError> {
+    let value = fields.take(key).ok_or_else(|| fields.error(key, "is missing"))?;
+    Fields::of(value, format!("content[{index}]"))
 }
 
 /// Writes events.

@@ -1,5 +1,7 @@
 //! A reply of ConverseStream, read.
 
+use serde_json::json;
+
 use super::super::completion::Stop;
 use super::super::error::TranslationError;
 use super::super::event::{Delta, Event, Opening};
@@ -31,6 +33,7 @@ impl EventReader {
         &mut self,
         event: &SseEvent,
         events: &mut Vec<Event>,
+        lossy: &mut Lossy,
     ) -> Result<(), TranslationError> {
         let value = serde_json::from_str(&event.data)
             .map_err(|error| TranslationError::new("event", format!("is not JSON: {error}")))?;
@@ -38,14 +41,16 @@ impl EventReader {
         match event.name.as_str() {
             // Neither id nor model is told.
             "messageStart" => events.push(Event::Start { id: String::new(), model: String::new() }),
-            "contentBlockStart" => self.begin(&mut fields, events)?,
-            "contentBlockDelta" => self.more(&mut fields, events)?,
+            "contentBlockStart" => self.begin(&mut fields, events, lossy)?,
+            "contentBlockDelta" => self.more(&mut fields, events, lossy)?,
             "contentBlockStop" => self.close(events),
-            "messageStop" => self.stop(&mut fields, events)?,
+            "messageStop" => self.stop(&mut fields, events, lossy)?,
             "metadata" => {
                 if let Some(usage) = fields.object("usage")? {
-                    events.push(Event::Usage(read_usage(usage, &mut Lossy::new())?));
+                    events.push(Event::Usage(read_usage(usage, lossy)?));
                 }
+                fields.ignore(&["metrics", "performanceConfig"]);
+                fields.ignore_if("serviceTier", json!({"type": "default"}));
                 self.end(events);
             }
             name if name.ends_with("Exception") || fields.peek("message").is_some() => {
@@ -54,8 +59,14 @@ impl EventReader {
                 self.ended = true;
                 events.push(Event::Error { kind: error_kind(name).to_owned(), message });
             }
-            _ => {}
+            name => {
+                lossy.add(name);
+                return Ok(());
+            }
         }
+        // `p` is padding.
+        fields.ignore(&["contentBlockIndex", "p", "role"]);
+        fields.finish(lossy);
         Ok(())
     }
 
@@ -67,28 +78,46 @@ impl EventReader {
         }
     }
 
-    fn begin(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn begin(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         self.close(events);
         let index = fields.count("contentBlockIndex")?.unwrap_or(0);
-        let mut start = fields.required_object("start")?;
+        let mut start = of_block(fields, "start", index)?;
         if let Some(mut call) = start.object("toolUse")? {
             if call.peek("type").is_some() {
                 // The provider runs the tool itself.
                 self.open = Some((index, Kind::Unknown));
+                lossy.add(start.path());
                 return Ok(());
             }
             let (id, name) = (call.required_string("toolUseId")?, call.required_string("name")?);
             self.open = Some((index, Kind::Call));
             events.push(Event::Open(Opening::ToolCall { id, name }));
+            call.finish(lossy);
         } else if start.peek("toolResult").or(start.peek("image")).is_some() {
             self.open = Some((index, Kind::Unknown));
+            lossy.add(start.path());
+            return Ok(());
         }
+        start.finish(lossy);
         Ok(())
     }
 
-    fn more(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn more(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         let index = fields.count("contentBlockIndex")?.unwrap_or(0);
-        let mut delta = fields.required_object("delta")?;
+        let mut delta = of_block(fields, "delta", index)?;
+        if self.open == Some((index, Kind::Unknown)) {
+            return Ok(());
+        }
         if let Some(text) = delta.string("text")? {
             self.piece(index, Kind::Text, Delta::Text(text), events);
         } else if let Some(mut call) = delta.object("toolUse")? {
@@ -99,12 +128,14 @@ impl EventReader {
                         events.push(Event::Delta(Delta::Arguments(piece)));
                     }
                 }
-                Some((open, Kind::Unknown)) if open == index => {}
                 _ => return Err(fields.error("contentBlockIndex", "is of a call that is not open")),
             }
+            call.finish(lossy);
         } else if let Some(mut thought) = delta.object("reasoningContent")? {
             self.think(index, &mut thought, events)?;
+            thought.finish(lossy);
         }
+        delta.finish(lossy);
         Ok(())
     }
 
@@ -131,7 +162,7 @@ impl EventReader {
     /// A piece of a block of `kind`, which begins if it is not open.
     fn piece(&mut self, index: u64, kind: Kind, delta: Delta, events: &mut Vec<Event>) {
         let (Delta::Text(piece) | Delta::Signature(piece) | Delta::Arguments(piece)) = &delta;
-        if piece.is_empty() || self.open == Some((index, Kind::Unknown)) {
+        if piece.is_empty() {
             return;
         }
         if self.open != Some((index, kind)) {
@@ -149,16 +180,27 @@ impl EventReader {
         }
     }
 
-    fn stop(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn stop(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         self.close(events);
         let reason = read_stop_reason(&fields.string("stopReason")?.unwrap_or_default())?;
-        let sequence = read_stop_sequence(fields, &mut Lossy::new())?;
+        let sequence = read_stop_sequence(fields, lossy)?;
         if !self.stopped {
             self.stopped = true;
             events.push(Event::Stop(Stop { reason, sequence }));
         }
         Ok(())
     }
+}
+
+/// The object `key` of an event of the block at `index`, which goes by that path when some of it is declared.
+fn of_block(fields: &mut Fields, key: &str, index: u64) -> Result<Fields, TranslationError> {
+    let value = fields.take(key).ok_or_else(|| fields.error(key, "is missing"))?;
+    Fields::of(value, format!("content[{index}]"))
 }
 
 /// The kind, in Anthropic's words, of an exception within a stream.

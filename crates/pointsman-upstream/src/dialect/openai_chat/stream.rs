@@ -39,6 +39,7 @@ impl EventReader {
         &mut self,
         event: &SseEvent,
         events: &mut Vec<Event>,
+        lossy: &mut Lossy,
     ) -> Result<(), TranslationError> {
         if event.data.trim() == "[DONE]" {
             self.end(events);
@@ -57,14 +58,19 @@ impl EventReader {
         }
         self.start(&mut chunk, events)?;
         if let Some(usage) = chunk.object("usage")? {
-            events.push(Event::Usage(read_usage(usage, &mut Lossy::new())?));
+            events.push(Event::Usage(read_usage(usage, lossy)?));
         }
         for choice in chunk.list("choices")?.unwrap_or_default() {
             let mut choice = Fields::of(choice, "choices[0]")?;
             if choice.count("index")?.unwrap_or(0) == 0 {
-                self.read_choice(&mut choice, events)?;
+                self.read_choice(&mut choice, events, lossy)?;
+                choice.ignore(&["stop_reason"]);
+                choice.finish(lossy);
             }
         }
+        chunk.ignore(&["id", "model", "object", "created", "system_fingerprint", "obfuscation"]);
+        chunk.ignore_if("service_tier", "default");
+        chunk.finish(lossy);
         Ok(())
     }
 
@@ -89,7 +95,12 @@ impl EventReader {
         Ok(())
     }
 
-    fn read_choice(&mut self, choice: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn read_choice(
+        &mut self,
+        choice: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         if let Some(mut delta) = choice.object("delta")? {
             self.read_thinking(&mut delta, events)?;
             for (key, part, opening) in
@@ -102,8 +113,11 @@ impl EventReader {
                 }
             }
             for call in delta.list("tool_calls")?.unwrap_or_default() {
-                self.read_call(Fields::of(call, "tool_calls[]")?, events)?;
+                self.read_call(Fields::of(call, delta.at("tool_calls[]"))?, events, lossy)?;
             }
+            delta.ignore(&["role"]);
+            delta.ignore_if("annotations", Vec::<Value>::new());
+            delta.finish(lossy);
         }
         if let Some(reason) = choice.string("finish_reason")?
             && !self.stopped
@@ -118,9 +132,11 @@ impl EventReader {
     }
 
     fn read_thinking(&mut self, delta: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
-        let newer = delta.take("reasoning");
-        let text =
-            delta.string("reasoning_content")?.or(newer.and_then(|value| Some(value.as_str()?.to_owned())));
+        let newer = delta.peek("reasoning").and_then(Value::as_str).map(str::to_owned);
+        if newer.is_some() {
+            delta.ignore(&["reasoning"]);
+        }
+        let text = delta.string("reasoning_content")?.or(newer);
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.switch_to(OpenPart::Thinking, Opening::Thinking, events);
             events.push(Event::text(text));
@@ -141,16 +157,20 @@ impl EventReader {
     }
 
     /// A piece of a call. Some servers give every call the same `index`, or none, and some no `id`.
-    fn read_call(&mut self, mut call: Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn read_call(
+        &mut self,
+        mut call: Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         let given = call.count("index")?;
         let id = call.string("id")?.filter(|id| !id.is_empty());
-        let mut function = call.object("function")?;
-        let (name, arguments) = match &mut function {
-            None => (None, None),
-            Some(function) => {
-                (function.string("name")?.filter(|name| !name.is_empty()), function.take("arguments"))
-            }
-        };
+        let (mut name, mut arguments) = (None, None);
+        if let Some(mut function) = call.object("function")? {
+            name = function.string("name")?.filter(|name| !name.is_empty());
+            arguments = function.take("arguments");
+            function.finish(lossy);
+        }
         let index = given.unwrap_or_else(|| self.calls.last().map_or(0, |(index, _)| *index));
         let known = self.calls.iter().rposition(|(at, _)| *at == index);
         let known = known.filter(|at| id.as_ref().is_none_or(|id| *id == self.calls[*at].1));
@@ -175,6 +195,8 @@ impl EventReader {
             }
             events.push(Event::Delta(Delta::Arguments(piece)));
         }
+        call.ignore(&["type"]);
+        call.finish(lossy);
         Ok(())
     }
 
@@ -226,7 +248,7 @@ impl EventWriter {
         }
     }
 
-    pub(in super::super) fn write(&mut self, event: Event, text: &mut String) {
+    pub(in super::super) fn write(&mut self, event: Event, text: &mut String, lossy: &mut Lossy) {
         match event {
             Event::Start { id, model } => {
                 (self.id, self.model) = (id, model);
@@ -237,6 +259,9 @@ impl EventWriter {
             Event::Close => self.close(text),
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop(stop) => {
+                if stop.sequence.is_some() {
+                    lossy.add("stop_sequence");
+                }
                 let finish_reason = finish_reason(stop.reason);
                 let choice =
                     json!({"index": 0, "delta": {}, "logprobs": null, "finish_reason": finish_reason});

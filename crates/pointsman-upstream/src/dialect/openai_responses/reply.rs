@@ -39,7 +39,12 @@ pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Com
     })
 }
 
-fn read_item(mut item: Fields, parts: &mut Vec<Part>, lossy: &mut Lossy) -> Result<(), TranslationError> {
+/// Reads an item of the output. One that nobody else has is declared.
+pub(super) fn read_item(
+    mut item: Fields,
+    parts: &mut Vec<Part>,
+    lossy: &mut Lossy,
+) -> Result<(), TranslationError> {
     item.ignore(&["id", "status", "role", "phase"]);
     match item.required_string("type")?.as_str() {
         "message" => {

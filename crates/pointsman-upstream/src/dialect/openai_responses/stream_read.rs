@@ -8,6 +8,7 @@ use super::super::event::{Delta, Event, Opening};
 use super::super::fields::Fields;
 use super::super::lossy::Lossy;
 use super::super::sse::SseEvent;
+use super::reply::read_item;
 use super::{item, read_usage, thoughts};
 use crate::dialect::conversation::Part;
 
@@ -40,6 +41,7 @@ impl EventReader {
         &mut self,
         event: &SseEvent,
         events: &mut Vec<Event>,
+        lossy: &mut Lossy,
     ) -> Result<(), TranslationError> {
         if event.data.trim() == "[DONE]" || self.ended {
             return Ok(());
@@ -61,8 +63,8 @@ impl EventReader {
             }
             "response.reasoning_summary_part.added" => self.think_on(events),
             "response.function_call_arguments.delta" => self.argue(&mut fields, events)?,
-            "response.output_item.done" => self.end_item(&mut fields, events)?,
-            "response.completed" | "response.incomplete" => self.end(&mut fields, events)?,
+            "response.output_item.done" => self.end_item(&mut fields, events, lossy)?,
+            "response.completed" | "response.incomplete" => self.end(&mut fields, events, lossy)?,
             "response.failed" => {
                 let response = fields.take("response").unwrap_or_default();
                 self.fail(&response["error"], events);
@@ -166,7 +168,15 @@ impl EventReader {
     }
 
     /// The item is whole: what came of it before is closed, what did not come before comes now.
-    fn end_item(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn end_item(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
+        let at = fields.count("output_index")?.unwrap_or(0);
+        let whole = fields.peek("item").cloned().unwrap_or_default();
+        declare(whole, format!("output[{at}]"), lossy);
         let mut item = fields.required_object("item")?;
         match item.required_string("type")?.as_str() {
             "function_call" => {
@@ -201,14 +211,19 @@ impl EventReader {
         }
     }
 
-    fn end(&mut self, fields: &mut Fields, events: &mut Vec<Event>) -> Result<(), TranslationError> {
+    fn end(
+        &mut self,
+        fields: &mut Fields,
+        events: &mut Vec<Event>,
+        lossy: &mut Lossy,
+    ) -> Result<(), TranslationError> {
         let mut response = fields.required_object("response")?;
         self.close(events);
         let status = response.string("status")?.unwrap_or_default();
         let because = response.object("incomplete_details")?.map(|mut details| details.string("reason"));
         let because = because.transpose()?.flatten();
         if let Some(usage) = response.object("usage")? {
-            events.push(Event::Usage(read_usage(usage, &mut Lossy::new())?));
+            events.push(Event::Usage(read_usage(usage, lossy)?));
         }
         let reason = item::stop_reason(&status, because.as_deref(), self.has_calls, self.refuses);
         events.extend([Event::Stop(Stop::because(reason)), Event::End]);
@@ -227,5 +242,14 @@ impl EventReader {
         if self.open.take().is_some() {
             events.push(Event::Close);
         }
+    }
+}
+
+/// Declares what an item at `path`, which is whole now, holds that nobody else has. One that cannot be read is left behind
+/// as a whole.
+fn declare(item: Value, path: String, lossy: &mut Lossy) {
+    let fields = Fields::of(item, path.as_str());
+    if fields.and_then(|item| read_item(item, &mut Vec::new(), lossy)).is_err() {
+        lossy.add(path);
     }
 }

@@ -6,6 +6,7 @@ use super::super::Called;
 use super::super::completion::{Stop, StopReason, Usage};
 use super::super::event::{Delta, Event, Opening};
 use super::super::fields::object;
+use super::super::lossy::Lossy;
 use super::item::{self, Progress};
 use super::thoughts;
 
@@ -84,7 +85,7 @@ impl EventWriter {
         }
     }
 
-    pub(in super::super) fn write(&mut self, event: Event, text: &mut String) {
+    pub(in super::super) fn write(&mut self, event: Event, text: &mut String, lossy: &mut Lossy) {
         match event {
             Event::Start { id, model } => {
                 (self.id, self.model, self.started) = (id, model, true);
@@ -97,7 +98,12 @@ impl EventWriter {
             Event::Delta(delta) => self.more(delta, text),
             Event::Close => self.close(text),
             Event::Usage(usage) => self.usage = usage,
-            Event::Stop(stop) => self.stop = stop,
+            Event::Stop(stop) => {
+                if stop.sequence.is_some() {
+                    lossy.add("stop_sequence");
+                }
+                self.stop = stop;
+            }
             Event::End => self.end(text),
             Event::Ping => *text += ": ping\n\n",
             Event::Error { message, .. } => self.fail(&message, text),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::completion::{Completion, StopReason};
 use super::super::conversation::Part;
 use super::generate::{completion, near_json};
-use super::streams::{FORM, data, read};
+use super::streams::{FORM, data, declared, read};
 use super::*;
 
 /// One message of a stream.
@@ -176,7 +176,9 @@ fn a_stream_without_counts_is_whole() {
         event("messageStop", &json!({"stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "END"}})),
     ]
     .concat();
-    let reply = read(&passed_on([wire.as_slice()], Dialect::Anthropic), Dialect::Anthropic).expect("whole");
+    let passed = passed_on([wire.as_slice()], Dialect::Anthropic);
+    assert_eq!(declared(&passed), "content[0].citation,content[1]");
+    let reply = read(&passed, Dialect::Anthropic).expect("whole");
     assert_eq!(reply.parts, [Part::text("hi"), Part::RedactedThinking { data: "AAAA".into() }]);
     assert_eq!(reply.stop.sequence.as_deref(), Some("END"));
 }

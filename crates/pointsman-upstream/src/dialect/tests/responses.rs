@@ -241,7 +241,7 @@ fn events_come_in_the_order_that_clients_expect() {
     let mut writer = Writer::new(Dialect::OpenAiResponses, FORM, &asked());
     let mut text = String::new();
     for event in events {
-        writer.write(event, &mut text);
+        writer.write(event, &mut text, &mut Lossy::new());
     }
     let events = data(&text);
     let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64()).collect();
@@ -272,9 +272,10 @@ fn errors_in_a_stream_are_told() {
         let mut writer = Writer::new(Dialect::OpenAiResponses, FORM, &called());
         let mut text = String::new();
         if started {
-            writer.write(Event::Start { id: "r".into(), model: "m".into() }, &mut text);
+            writer.write(Event::Start { id: "r".into(), model: "m".into() }, &mut text, &mut Lossy::new());
         }
-        writer.write(Event::Error { kind: String::new(), message: "busy".into() }, &mut text);
+        let error = Event::Error { kind: String::new(), message: "busy".into() };
+        writer.write(error, &mut text, &mut Lossy::new());
         let last = data(&text).pop().expect("an event");
         let error = if started { &last["response"]["error"] } else { &last };
         assert_eq!((&last["type"], &error["message"]), (&json!(kind), &json!("busy")), "{text}");
@@ -316,6 +317,7 @@ fn streams_of_openai_as_documented_are_read() {
     );
     assert_eq!(reply.usage, Usage { input: 5, output: 9, reasoning: Some(6), ..Usage::default() });
     assert_eq!(reply.id, "resp_1");
+    assert_eq!(super::streams::declared(&passed), "output[0].encrypted_content,output[1]");
 }
 
 #[test]

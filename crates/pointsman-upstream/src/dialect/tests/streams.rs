@@ -93,7 +93,7 @@ fn written(completion: &Completion, dialect: Dialect) -> String {
     let mut writer = Writer::new(dialect, FORM, &called());
     let mut text = String::new();
     for event in events_of(completion) {
-        writer.write(event, &mut text);
+        writer.write(event, &mut text, &mut Lossy::new());
     }
     text
 }
@@ -103,7 +103,7 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Option<Completion> {
     let (mut complete, mut events) = (Vec::new(), Vec::new());
     parser.push(text.as_bytes(), &mut complete).expect("short");
     for event in &complete {
-        reader.read(event, &mut events).expect("well formed");
+        reader.read(event, &mut events, &mut Lossy::new()).expect("well formed");
     }
     added_up(events)
 }
@@ -245,4 +245,69 @@ fn anthropic_streams_as_documented_are_read() {
         [Part::ToolCall { id: "t".into(), name: "f".into(), arguments: "{}".into(), cache: None }]
     );
     assert!(passed.contains(": ping\n\n") && passed.ends_with("data: [DONE]\n\n"), "{passed}");
+    assert_eq!(declared(&passed), "content[0]");
+}
+
+/// What a stream declares before its end; empty if nothing.
+pub(super) fn declared(text: &str) -> &str {
+    let mut comments = text.lines().filter_map(|line| line.strip_prefix(": x-pointsman-lossy: "));
+    let declared = comments.next().unwrap_or_default();
+    assert_eq!(comments.next(), None, "declared twice: {text}");
+    declared
+}
+
+#[test]
+fn what_a_stream_loses_is_declared_before_its_end() {
+    let openai = concat!(
+        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"service_tier\":\"default\",\"system_fingerprint\":\"f\",\"obfuscation\":\"x\",",
+        "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"hi\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n",
+        "data: {\"id\":\"c\",\"service_tier\":\"priority\",\"choices\":[{\"index\":0,\"delta\":{\"annotations\":[{\"type\":\"url_citation\"}]},\"logprobs\":{\"content\":[]},\"finish_reason\":null}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    );
+    let passed = passed_on([openai.as_bytes()], Dialect::OpenAiChat);
+    assert_eq!(declared(&passed), "choices[0].delta.annotations,choices[0].logprobs,service_tier");
+    let (comment, end) =
+        (passed.find(": x-pointsman").expect("it"), passed.find("message_stop").expect("an end"));
+    assert!(comment < end, "clients read no further than the end: {passed}");
+    let anthropic = concat!(
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"claude\",\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"service_tier\":\"priority\"}}}\n\n",
+        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\",\"citations\":[]}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"citations_delta\",\"citation\":{\"cited_text\":\"t\"}}}\n\n",
+        "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\"},\"usage\":{\"output_tokens\":9}}\n\n",
+        "data: {\"type\":\"message_stop\"}\n\n",
+    );
+    for to in [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::OpenAiCompletions] {
+        let passed = passed_to([anthropic.as_bytes()], Dialect::Anthropic, to);
+        assert_eq!(
+            declared(&passed),
+            "content[0].citation,message.usage.service_tier,stop_sequence",
+            "{to:?}"
+        );
+        assert!(!passed.ends_with("service_tier,stop_sequence\n\n"), "the end comes last: {passed}");
+    }
+}
+
+#[test]
+fn a_stream_that_loses_nothing_declares_nothing() {
+    for (from, to) in pairs() {
+        let completion = Completion {
+            id: "id".to_owned(),
+            model: "m".to_owned(),
+            parts: vec![
+                Part::text("hi"),
+                Part::ToolCall {
+                    id: "c".into(),
+                    name: "f".into(),
+                    arguments: "{\"a\":1}".into(),
+                    cache: None,
+                },
+            ],
+            stop: Stop::because(StopReason::ToolCalls),
+            usage: Usage { input: 5, output: 2, ..Usage::default() },
+        };
+        let passed = passed_to([written(&completion, from).as_bytes()], from, to);
+        assert_eq!(declared(&passed), "", "{from:?} to {to:?}");
+    }
 }

@@ -39,7 +39,7 @@ struct File {
     tables: Option<BTreeMap<String, Rows>>,
     /// Prompts that should go somewhere, which `pointsman check` tries.
     test: Option<Vec<Test>>,
-    /// Whether rows alone decide, or the models' chances of success.
+    /// Whether rows alone decide, or the models' chances of success; and what costs are compared with.
     policy: Option<Policy>,
     /// Where models are. `openai`, `anthropic`, `bedrock` and `demo` are there without a section.
     providers: Option<BTreeMap<String, Provider>>,

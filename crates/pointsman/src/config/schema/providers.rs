@@ -13,6 +13,9 @@ pub(super) struct Provider {
     /// The environment variable with its key; keys themselves do not belong in the file. Without it `OPENAI_API_KEY`,
     /// `ANTHROPIC_API_KEY`, `AZURE_OPENAI_API_KEY` or `AWS_BEARER_TOKEN_BEDROCK`; none for `openai_compatible`.
     api_key_env: Option<String>,
+    /// How long a connection may take to be made, in milliseconds. Without it as `[server]` says.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    connect_timeout_ms: Option<u64>,
     /// At Azure: the version of the API that has an address for each deployment. Without it the v1 API is called.
     api_version: Option<String>,
     /// At servers that speak OpenAI's API: whether they have `/v1/responses` too.

@@ -113,6 +113,9 @@ pub(super) struct Policy {
     /// File with the models' abilities, as seen from the folder of the configuration. Without it those shipped with the
     /// program hold.
     abilities: Option<String>,
+    /// The model that costs are compared with. Without it the ablest of those with a price; where one's ability is not known,
+    /// the dearest.
+    baseline: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -61,7 +61,7 @@ pub(super) async fn traffic(
         return Err(ApiError::bad_request(format!("`window` is one of {known}"), Some("window")));
     };
     let (live, now_us) = (sidecar.live(), clock::now().0);
-    let baseline = Baseline::of(live.policy.models(), asked.baseline.as_deref())
+    let baseline = Baseline::of(&live.policy, asked.baseline.as_deref())
         .map_err(|error| ApiError::bad_request(error, Some("baseline")))?;
     let (name, span_us, points) = window;
     if span_us <= HOUR_US {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pointsman_domain::{Band, ModelId, ModelName, Task};
 use pointsman_eval::savings::Report as SavingsReport;
-use pointsman_policy::{Models, Price};
+use pointsman_policy::{BaselineReason, Models, Policy};
 use serde::Serialize;
 
 use crate::serve::baseline;
@@ -124,6 +124,8 @@ pub(super) struct Step {
 pub(super) struct MoneyView {
     /// The model that everything is compared with; nothing if no model has a price.
     baseline: Option<ModelName>,
+    /// Why it is this one.
+    baseline_reason: Option<BaselineReason>,
     /// The models that may be asked for as baseline.
     baselines: Vec<ModelName>,
     spent_usd: f64,
@@ -192,27 +194,27 @@ pub(super) struct Records {
 #[derive(Debug)]
 pub(super) struct Baseline<'a> {
     models: &'a Models,
-    chosen: Option<(&'a ModelName, Price)>,
+    chosen: Option<pointsman_policy::Baseline<'a>>,
 }
 
 impl<'a> Baseline<'a> {
-    /// The model called `wanted`, else the dearest of `models` for as many tokens sent as written. What is wrong with
-    /// `wanted` is the error.
-    pub(super) fn of(models: &'a Models, wanted: Option<&str>) -> Result<Self, String> {
+    /// The model called `wanted`, else [`Policy::baseline`]. What is wrong with `wanted` is the error.
+    pub(super) fn of(policy: &'a Policy, wanted: Option<&str>) -> Result<Self, String> {
+        let models = policy.models();
         let chosen = match wanted {
-            None => baseline::dearest(models),
+            None => policy.baseline(),
             Some(wanted) => Some(baseline::named(models, wanted)?),
         };
         Ok(Self { models, chosen })
     }
 
     fn cost_usd(&self, money: &Money) -> f64 {
-        self.chosen.map_or(0.0, |(_, price)| money.priced_tokens.cost_usd(&price))
+        self.chosen.map_or(0.0, |chosen| money.priced_tokens.cost_usd(&chosen.price))
     }
 
     /// The mix of the baseline and the model that is cheapest for these very tokens that costs what was spent.
     fn mix(&self, money: &Money) -> Option<Mix> {
-        let (_, price) = self.chosen?;
+        let price = self.chosen?.price;
         let costs = baseline::priced(self.models);
         let costs = costs.map(|(name, price)| (name, money.priced_tokens.cost_usd(&price)));
         let (cheap, cheap_usd) = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -225,7 +227,8 @@ impl<'a> Baseline<'a> {
     pub(super) fn view(&self, totals: &Totals) -> MoneyView {
         let money = totals.money();
         MoneyView {
-            baseline: self.chosen.map(|(name, _)| name.clone()),
+            baseline: self.chosen.map(|chosen| chosen.name.clone()),
+            baseline_reason: self.chosen.map(|chosen| chosen.reason),
             baselines: baseline::priced(self.models).map(|(name, _)| name.clone()).collect(),
             spent_usd: money.spent_usd,
             baseline_usd: self.cost_usd(&money),

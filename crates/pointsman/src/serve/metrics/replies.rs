@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use pointsman_domain::ModelName;
-use pointsman_policy::Price;
+use pointsman_policy::Baseline;
 use pointsman_record::{Answered, Record};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -104,7 +104,7 @@ impl Replies {
         registry.register_with_unit("spent", "What routed requests have cost", usd(), self.spent.clone());
         registry.register_with_unit(
             "baseline",
-            "What the same requests would have cost with the dearest model of the table",
+            "What the same requests would have cost with the baseline: the named model, else the ablest, else the dearest",
             usd(),
             self.baseline.clone(),
         );
@@ -134,7 +134,7 @@ impl Replies {
     }
 
     /// The reply to a routed request ended; what it cost is compared with `baseline`.
-    pub(super) fn ended(&self, answered: &Answered, baseline: Option<(&ModelName, Price)>) {
+    pub(super) fn ended(&self, answered: &Answered, baseline: Option<Baseline<'_>>) {
         let Some(last) = answered.attempts.last() else { return };
         let ends = EndLabels { model: last.model.to_string(), end: answered.end.as_str() };
         self.ends.get_or_create(&ends).inc();
@@ -157,7 +157,7 @@ impl Replies {
         }
         if let Some(cost) = answered.cost {
             self.spent.get_or_create(&of(&last.model)).inc_by(cost.0);
-            if let Some((name, price)) = baseline {
+            if let Some(Baseline { name, price, .. }) = baseline {
                 self.baseline.get_or_create(&of(name)).inc_by(price.of_usage(usage).0);
             }
         }

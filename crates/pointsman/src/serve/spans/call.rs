@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use axum::http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use pointsman_domain::{ModelId, ModelName};
 use pointsman_record::{Answered, End};
-use pointsman_upstream::{Client, Reply, UpstreamError, Wanted};
+use pointsman_upstream::{Client, Reply, ReplyFacts, UpstreamError, Wanted};
 
 use super::Spans;
 use super::decision::count;
@@ -109,6 +109,28 @@ impl CallSpan {
                 }
             }
             Err(error) => self.failed(error.kind().as_str().to_owned()),
+        }
+    }
+
+    /// Whether anybody collects spans.
+    pub(in crate::serve) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What the reply says of itself has been read.
+    pub(in crate::serve) fn told(&self, facts: Option<ReplyFacts>) {
+        let Some((context, facts)) = self.0.as_ref().zip(facts) else { return };
+        let span = context.span();
+        let ReplyFacts { id, model, finish_reasons } = facts;
+        for (name, value) in [("gen_ai.response.id", id), ("gen_ai.response.model", model)] {
+            if let Some(value) = value {
+                span.set_attribute(KeyValue::new(name, value));
+            }
+        }
+        let reasons: Vec<StringValue> = finish_reasons.into_values().map(StringValue::from).collect();
+        if !reasons.is_empty() {
+            let reasons = Value::Array(Array::String(reasons));
+            span.set_attribute(KeyValue::new("gen_ai.response.finish_reasons", reasons));
         }
     }
 

@@ -167,6 +167,27 @@ async fn paths_and_methods_that_are_not_there_are_told() {
 }
 
 #[tokio::test]
+async fn paths_and_methods_that_are_not_there_are_told_in_anthropics_shape_below_messages() {
+    let app = app(DEMO);
+    for (request, status, kind) in [
+        (post("/v1/messages/batches", "{}"), 404, "not_found_error"),
+        (get("/v1/messages/batches/b1/results"), 404, "not_found_error"),
+        (get("/v1/messages"), 405, "invalid_request_error"),
+        (get("/v1/messages/count_tokens"), 405, "invalid_request_error"),
+    ] {
+        let path = request.uri().to_string();
+        let answer = ask(&app, request).await;
+        let body = answer.json();
+        assert_eq!(
+            (answer.status.as_u16(), &body["type"], &body["error"]["type"]),
+            (status, &json!("error"), &json!(kind)),
+            "{path}: {body}"
+        );
+        assert!(body["error"]["message"].is_string() && body["error"].get("code").is_none(), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn faulty_bodies_are_refused_with_the_reason() {
     let app = app(DEMO);
     let mut said = String::new();

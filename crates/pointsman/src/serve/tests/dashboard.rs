@@ -136,6 +136,7 @@ async fn traffic_counts_cells_models_money_and_times() {
     assert!((amount("spent_usd") - amount("baseline_usd")).abs() < 1e-12, "it is the dearest: {strong}");
     let money = &view["money"];
     assert_eq!((&money["baseline"], &money["priced"]), (&json!("strong"), &json!(4)));
+    assert_eq!(money["baseline_reason"], json!("dearest"), "no ability is known");
     assert!(money["spent_usd"].as_f64() < money["baseline_usd"].as_f64(), "{money}");
     let share = money["mix"]["share_baseline"].as_f64().expect("a mix");
     assert!((0.0..1.0).contains(&share), "{money}");

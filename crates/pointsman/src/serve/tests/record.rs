@@ -262,6 +262,12 @@ async fn records_are_summed_up_beside_what_a_baseline_would_have_cost() {
     );
     let amount = |what: &str| stats["savings"]["total"][what].as_f64().expect("a number");
     assert!(amount("spent") < amount("baseline"), "{stats:#}");
+    let savings = ask(&recorded.app, get("/v1/stats?since=1h")).await.json()["savings"].clone();
+    assert_eq!(
+        (&savings["baseline"], &savings["baseline_reason"]),
+        (&json!("strong"), &json!("dearest")),
+        "nothing is known of how able either is"
+    );
     for (query, said) in
         [("since=soon", "`since`"), ("baseline=strogn", "did you mean `strong`"), ("sinse=1h", "sinse")]
     {
@@ -269,6 +275,16 @@ async fn records_are_summed_up_beside_what_a_baseline_would_have_cost() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.json()["error"]["message"].to_string().contains(said), "{query}: {}", answer.json());
     }
+    let recorded = Recorded::new(&format!("[policy]\nbaseline = \"cheap\"\n{priced}"), "");
+    ask(&recorded.app, post(CHAT, chat("auto", "hello"))).await;
+    recorded.sidecar.recording.finish();
+    let savings = ask(&recorded.app, get("/v1/stats")).await.json()["savings"].clone();
+    assert_eq!(
+        (&savings["baseline"], &savings["baseline_reason"], &savings["total"]["requests"]),
+        (&json!("cheap"), &json!("named"), &json!(1))
+    );
+    let counted = ask(&recorded.app, get("/metrics")).await;
+    assert!(counted.text().contains("pointsman_baseline_usd_total{model=\"cheap\"}"), "{}", counted.text());
     let off = ask(&app(DEMO), get("/v1/stats")).await;
     assert_eq!((off.status, &off.json()["error"]["code"]), (StatusCode::NOT_FOUND, &json!("records_off")));
 }

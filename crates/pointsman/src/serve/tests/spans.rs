@@ -72,6 +72,9 @@ async fn a_routed_request_is_a_trace_within_its_clients() {
         ("gen_ai.operation.name", "chat"),
         ("gen_ai.provider.name", "gpt"),
         ("gen_ai.request.model", "gpt-model"),
+        ("gen_ai.response.id", "chatcmpl-1"),
+        ("gen_ai.response.model", "gpt-test"),
+        ("gen_ai.response.finish_reasons", "[\"tool_calls\"]"),
         ("gen_ai.usage.input_tokens", "14"),
         ("gen_ai.usage.output_tokens", "7"),
         ("gen_ai.usage.cache_read.input_tokens", "4"),
@@ -89,6 +92,24 @@ async fn a_routed_request_is_a_trace_within_its_clients() {
         (Some(carried.as_str()), Some("vendor=1"))
     );
     assert!(!format!("{spans:?}").contains("planted"), "no prompt is traced");
+}
+
+#[tokio::test]
+async fn a_stream_is_traced_with_what_it_says_of_itself() {
+    let upstream = Upstream::start().await;
+    let (app, exporter) = traced(&upstream.config(&["gpt"]));
+    let messages = [serde_json::json!({"role": "user", "content": "hi"})];
+    let body = serde_json::json!({"model": "auto", "stream": true, "messages": messages});
+    assert_eq!(ask(&app, post(CHAT, body.to_string())).await.status, StatusCode::OK);
+    let spans = spans(&exporter);
+    let told = attributes(find(&spans, "chat gpt-model"));
+    for (name, value) in [
+        ("gen_ai.response.id", "chatcmpl-1"),
+        ("gen_ai.response.model", "gpt-test"),
+        ("gen_ai.response.finish_reasons", "[\"tool_calls\"]"),
+    ] {
+        assert_eq!(told.get(name).map(String::as_str), Some(value), "{name} in {told:?}");
+    }
 }
 
 #[tokio::test]

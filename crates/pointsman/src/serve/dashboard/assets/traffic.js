@@ -153,6 +153,8 @@ function money(view, span_us) {
   show(byId("money"), columns({ steps: view.series, span_us, parts, behind, format: usd, label: `Money over time: ${usd(money.spent_usd)} spent, ${usd(money.baseline_usd)} with ${money.baseline}` }));
   const leftOut = money.without_price + money.without_tokens;
   const said = [];
+  if (money.baseline_reason === "ablest") said.push(`Compared with ${money.baseline}, the ablest model with a price.`);
+  if (money.baseline_reason === "dearest") said.push(`Compared with ${money.baseline}, the dearest model: the abilities of all are not known.`);
   if (money.mix) said.push(`A coin that sends ${percent(money.mix.share_baseline)} to ${money.baseline} and the rest to ${money.mix.cheap} costs the same.`);
   const mix = savings?.mix;
   if (mix && mix.success !== null && mix.routed_success !== null) {
