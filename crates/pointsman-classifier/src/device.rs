@@ -21,7 +21,36 @@ pub enum DeviceChoice {
     Metal(usize),
 }
 
+/// A device that was opened.
+#[derive(Debug, Clone)]
+pub struct FoundDevice {
+    /// What it is: never [`DeviceChoice::Auto`].
+    pub choice: DeviceChoice,
+    /// The device.
+    pub device: Device,
+    /// Why those that [`DeviceChoice::Auto`] would have preferred cannot be used; empty where one was named.
+    pub passed_over: Vec<DeviceError>,
+}
+
 impl DeviceChoice {
+    /// Opens the device, and says which one it is and what was passed over.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn find(self) -> Result<FoundDevice, DeviceError> {
+        if self != Self::Auto {
+            return Ok(FoundDevice { choice: self, device: self.open()?, passed_over: Vec::new() });
+        }
+        let mut passed_over = Vec::new();
+        for choice in [Self::Cuda(0), Self::Metal(0)] {
+            match choice.open() {
+                Ok(device) => return Ok(FoundDevice { choice, device, passed_over }),
+                Err(error) => passed_over.push(error),
+            }
+        }
+        Ok(FoundDevice { choice: Self::Cpu, device: Device::Cpu, passed_over })
+    }
+
     /// Opens the device.
     ///
     /// # Errors
@@ -37,7 +66,7 @@ impl DeviceChoice {
             }
             Self::Cuda(ordinal) => self.checked(|| Device::new_cuda(ordinal)),
             Self::Metal(ordinal) => self.checked(|| Device::new_metal(ordinal)),
-            Self::Auto => Ok(Self::Cuda(0).open().or_else(|_| Self::Metal(0).open()).unwrap_or(Device::Cpu)),
+            Self::Auto => self.find().map(|found| found.device),
         }
     }
 
@@ -166,6 +195,27 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    /// What was asked for.
+    #[must_use]
+    pub fn device(&self) -> DeviceChoice {
+        match self {
+            Self::NotCompiledIn { device, .. } | Self::NotThere { device, .. } => *device,
+        }
+    }
+
+    /// Why it cannot be used and what would help, for those who go on with another device.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotCompiledIn { feature, .. } => {
+                format!("not compiled in; build with `--features {feature}`")
+            }
+            Self::NotThere { cause, remedy, .. } => format!("{cause}; {remedy}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,10 +254,30 @@ mod tests {
         insta::assert_snapshot!(DeviceChoice::Cuda(1).open().expect_err("not compiled in"), @"device `cuda:1` is not compiled in; build with `--features cuda`, or use `cpu` or `auto`");
     }
 
+    #[cfg(not(any(feature = "cuda", feature = "metal")))]
+    #[test]
+    fn auto_says_why_it_passed_others_over() {
+        let found = DeviceChoice::Auto.find().expect("the processor");
+        assert_eq!(found.choice, DeviceChoice::Cpu);
+        let passed_over: Vec<String> =
+            found.passed_over.iter().map(|error| format!("{}: {}", error.device(), error.reason())).collect();
+        assert_eq!(
+            passed_over,
+            [
+                "cuda:0: not compiled in; build with `--features cuda`",
+                "metal:0: not compiled in; build with `--features metal`"
+            ]
+        );
+        let named = DeviceChoice::Cpu.find().expect("the processor");
+        assert!(named.passed_over.is_empty() && named.choice == DeviceChoice::Cpu);
+        assert!(DeviceChoice::Cuda(0).find().is_err(), "what is named is not replaced");
+    }
+
     #[test]
     fn a_device_that_is_not_there_says_what_to_do() {
         let said = |device: DeviceChoice, cause: &str| device.not_there(cause).to_string();
         let cuda = DeviceChoice::Cuda(0);
+        assert_eq!(cuda.not_there("no driver").reason(), "no driver; check its driver and number");
         insta::assert_snapshot!(said(cuda, "something else\n  0: backtrace"), @"device `cuda:0` cannot be used: something else; check its driver and number, or use `cpu` or `auto`");
         let driver = r#"DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain.")"#;
         insta::assert_snapshot!(said(cuda, driver), @r#"device `cuda:0` cannot be used: DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain."); the driver is older than the CUDA that this was built with: install a newer one, or use `cpu` or `auto`"#);

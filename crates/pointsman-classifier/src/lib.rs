@@ -34,7 +34,7 @@ pub use calibration::{AbilityCalibration, Calibration, Placement};
 pub use card::{Backbone, Card, CardError, FileHash, FileHashes, ParseHashError, Pooling, Tagging};
 pub use classifier::{Classifier, ClassifyError, Embedded, LoadError, Prepared};
 pub use counts::CountWeights;
-pub use device::{DeviceChoice, DeviceError, ParseDeviceError};
+pub use device::{DeviceChoice, DeviceError, FoundDevice, ParseDeviceError};
 pub use encoder::{Encoder, EncoderConfig};
 pub use engine::{Arithmetic, Engine, EngineChoice, ParseEngineError};
 pub use features::features;

@@ -51,6 +51,8 @@ pub struct FetchedFile {
     pub cached: bool,
     /// Whether its hash was known before; else this download is the one that is trusted.
     pub known: bool,
+    /// Whether its address names a commit, see [`Place::names_commit`].
+    pub names_commit: bool,
 }
 
 /// A hash and the file that states it.
@@ -144,7 +146,8 @@ impl<'a> Fetcher<'a> {
         let (sha256, bytes) = check(&address, &path, expected.as_ref())?;
         lock.files.insert(address.clone(), LockedFile { sha256: sha256.clone(), bytes });
         lock.write(self.data)?;
-        Ok((path, FetchedFile { address, sha256, bytes, cached, known: expected.is_some() }))
+        let (known, names_commit) = (expected.is_some(), file.place.names_commit());
+        Ok((path, FetchedFile { address, sha256, bytes, cached, known, names_commit }))
     }
 
     /// The local path of a file at a plain address, and whether it was there before.
@@ -168,8 +171,16 @@ impl<'a> Fetcher<'a> {
     }
 }
 
+/// The local path of the file `number` of `source`, if it is there.
+pub(crate) fn there(data: &Path, hub: &Hub<'_>, source: &Source, number: usize) -> Option<PathBuf> {
+    match &source.files.get(number)?.place {
+        Place::Url(url) => Some(raw(data, source, number, url)).filter(|path| path.exists()),
+        Place::Hub { repository, path } => hub.cached(repository, path),
+    }
+}
+
 /// Where the file `number` of `source` is kept as it was published. The number keeps files of one name apart.
-pub(crate) fn raw(data: &Path, source: &Source, number: usize, url: &str) -> PathBuf {
+fn raw(data: &Path, source: &Source, number: usize, url: &str) -> PathBuf {
     let name = url.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();

@@ -67,6 +67,23 @@ pub enum Place {
     },
 }
 
+/// Digits of a commit's name in git.
+const COMMIT_DIGITS: usize = 40;
+
+impl Place {
+    /// Whether it names a commit, so that it stands for the same bytes whenever it is asked: as a part of the address, or as
+    /// the revision on the Hub. A branch may be at another commit tomorrow.
+    #[must_use]
+    pub fn names_commit(&self) -> bool {
+        let is_commit =
+            |part: &str| part.len() == COMMIT_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match self {
+            Self::Url(url) => url.split('/').any(is_commit),
+            Self::Hub { repository, .. } => is_commit(repository.revision()),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -272,6 +289,24 @@ mod tests {
         let places: Vec<String> = source.files.iter().map(|file| file.place.to_string()).collect();
         assert_eq!(places, ["https://h/a.csv", "https://h/b.csv"]);
         assert_eq!(source.files[1].each.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_commit_is_told_from_a_branch() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let hub = |name: &str| Place::Hub {
+            repository: name.parse::<HubRepository>().expect("a repository").of_data_set(),
+            path: "a.jsonl".to_owned(),
+        };
+        for (place, names) in [
+            (Place::Url(format!("https://h/org/set/{commit}/a.csv")), true),
+            (Place::Url("https://h/org/set/main/a.csv".to_owned()), false),
+            (hub(&format!("org/set@{commit}")), true),
+            (hub("org/set@v1"), false),
+            (hub("org/set"), false),
+        ] {
+            assert_eq!(place.names_commit(), names, "{place}");
+        }
     }
 
     #[test]

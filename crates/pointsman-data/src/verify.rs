@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use pointsman_classifier::Hub;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::catalogue::Catalogue;
 use crate::error::DataError;
-use crate::fetch::raw;
+use crate::fetch::there;
 use crate::fingerprint::{Fingerprint, Listed};
-use crate::lock::Lock;
-use crate::manifest::{Place, Source};
+use crate::lock::{LOCK_FILE, Lock};
+use crate::manifest::{PublishedFile, Source};
 use crate::rows::{self, DataRow};
 
 /// Names that a message gives at most.
@@ -22,6 +23,8 @@ const EXAMPLES: usize = 3;
 pub struct Verification {
     /// What was found in order, a line each.
     pub checked: Vec<String>,
+    /// What rests on the first download, for lack of a hash in the manifest, a line each.
+    pub trusted: Vec<String>,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -45,15 +48,17 @@ struct LabelRow {
 /// Rows in the data folder by source and id.
 type Present = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Checks everything in the folder `data`, and the prompts and lists of the catalogue.
+/// Checks everything in the folder `data`, files of its sources in the cache of `hub`, and the prompts and lists of the catalogue.
+/// Nothing is downloaded.
 ///
 /// # Errors
 /// When a file cannot be read; what is merely wrong is a [`Problem`].
-pub fn verify(catalogue: &Catalogue, data: &Path) -> Result<Verification, DataError> {
+pub fn verify(catalogue: &Catalogue, data: &Path, hub: &Hub<'_>) -> Result<Verification, DataError> {
     let mut verification = Verification::default();
     verification.extracts(catalogue, data)?;
     let lock = Lock::read(data)?;
     for source in catalogue.sources() {
+        verification.published(source, data, hub, &lock)?;
         verification.fetched(catalogue, source, data, &lock)?;
     }
     let present = verification.present(data)?;
@@ -99,7 +104,61 @@ impl Verification {
         Ok(())
     }
 
-    /// The source's published files and rows against manifest and lock.
+    /// The source's published files against the hashes of manifest and lock.
+    fn published(
+        &mut self,
+        source: &Source,
+        data: &Path,
+        hub: &Hub<'_>,
+        lock: &Lock,
+    ) -> Result<(), DataError> {
+        let mut trusted: Vec<&PublishedFile> = Vec::new();
+        for (i, file) in source.files.iter().enumerate() {
+            let locked = lock.files.get(&file.place.to_string()).map(|file| &file.sha256);
+            if file.sha256.is_none() && locked.is_some() {
+                trusted.push(file);
+            }
+            let Some(path) = there(data, hub, source, i) else { continue };
+            let Some(expected) = file.sha256.as_ref().or(locked) else {
+                // What lies in the Hub's cache, or has just arrived, is no part of this folder before its rows are.
+                if lock.sources.contains_key(&source.name) {
+                    let message = format!(
+                        "{} has a hash that neither the manifest nor {LOCK_FILE} states; fetch it again",
+                        path.display()
+                    );
+                    self.problem(&source.name, message);
+                }
+                continue;
+            };
+            let (found, _) = rows::hash(&path)?;
+            if found != *expected {
+                let message =
+                    format!("{} has the SHA-256 {found}, not {expected}; fetch it again", path.display());
+                self.problem(&source.name, message);
+            }
+        }
+        self.trust(source, &trusted);
+        Ok(())
+    }
+
+    /// Notes which files of the source rest on their first download.
+    fn trust(&mut self, source: &Source, trusted: &[&PublishedFile]) {
+        if trusted.is_empty() {
+            return;
+        }
+        let branches = trusted.iter().filter(|file| !file.place.names_commit()).count();
+        let (files, all) = (trusted.len(), source.files.len());
+        let mut line = format!(
+            "{}: the manifest states no hash for {files} of {all} files; {LOCK_FILE} holds them to what was fetched first",
+            source.name
+        );
+        if branches > 0 {
+            line += &format!(", and {branches} of their addresses name no commit");
+        }
+        self.trusted.push(line);
+    }
+
+    /// The source's rows against lock and list.
     fn fetched(
         &mut self,
         catalogue: &Catalogue,
@@ -107,19 +166,6 @@ impl Verification {
         data: &Path,
         lock: &Lock,
     ) -> Result<(), DataError> {
-        for (i, file) in source.files.iter().enumerate() {
-            let Place::Url(url) = &file.place else { continue };
-            let path = raw(data, source, i, url);
-            let expected = file.sha256.as_ref().or_else(|| lock.files.get(url).map(|file| &file.sha256));
-            if let (true, Some(expected)) = (path.exists(), expected) {
-                let (found, _) = rows::hash(&path)?;
-                if found != *expected {
-                    let message =
-                        format!("{} has the SHA-256 {found}, not {expected}; fetch it again", path.display());
-                    self.problem(&source.name, message);
-                }
-            }
-        }
         let Some(locked) = lock.sources.get(&source.name) else { return Ok(()) };
         let path = rows::prepared(data, &source.name);
         let fetch = format!("run `pointsman data fetch {}`", source.name);

@@ -155,7 +155,7 @@ fn task_rows(
     vocabulary: &Vocabulary,
     data: Option<&Path>,
 ) -> Result<Vec<Candidate>, TrainError> {
-    let labels = source.labels.as_deref().map(|pattern| separate_labels(pattern, data)).transpose()?;
+    let mut labels = source.labels.as_deref().map(|pattern| separate_labels(pattern, data)).transpose()?;
     let mut rows = Vec::new();
     for path in expand(&source.files, data)? {
         rows::read(&path, |line, mut row| {
@@ -163,14 +163,15 @@ fn task_rows(
             if !source.sources.is_empty() && !source.sources.contains(&origin) {
                 return Ok(());
             }
-            let (label, also) = match &labels {
+            let (label, also) = match &mut labels {
                 None => {
                     let label =
                         row.label(&source.label).ok_or_else(|| format!("there is no `{}`", source.label))?;
                     (source.map.get(label).map_or(label, String::as_str).to_owned(), row.also.clone())
                 }
-                Some(labels) => match labels.get(&(origin.clone(), row.id.clone().unwrap_or_default())) {
-                    Some(found) => found.clone(),
+                // Each label is for one row: files may overlap, such as a publisher's and one put together from several.
+                Some(labels) => match labels.remove(&(origin.clone(), row.id.clone().unwrap_or_default())) {
+                    Some(found) => found,
                     None => return Ok(()),
                 },
             };
@@ -419,6 +420,28 @@ mod tests {
         let index = |name| vocabulary.index_of(name).expect("standard");
         let task = TaskTarget { label: index("math"), also: vec![index("reasoning")], weight: 1.0 };
         assert_eq!(found, [("2", Some(task))]);
+    }
+
+    #[test]
+    fn a_row_that_several_files_hold_counts_once() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let write = |name: &str, rows: &str| std::fs::write(folder.path().join(name), rows).expect("written");
+        let row = |source: &str, id: u8| {
+            format!("{{\"id\":\"{id}\",\"source\":\"{source}\",\"text\":\"text {id} of {source}\"}}\n")
+        };
+        write("task-s.jsonl", &(row("s", 1) + &row("s", 2)));
+        write("task-t.jsonl", &row("t", 1));
+        write("task-whole.jsonl", &(row("s", 1) + &row("t", 1) + &row("t", 9)));
+        let label =
+            |source: &str, id: u8| format!("{{\"source\":\"{source}\",\"id\":\"{id}\",\"task\":\"math\"}}\n");
+        write("labels-s.jsonl", &label("s", 1));
+        write("labels-t.jsonl", &(label("t", 1) + &label("t", 9)));
+        let recipe = "files = \"$DATA/task-*.jsonl\"\nlabels = \"$DATA/labels-*.jsonl\"";
+        let source: TaskSource = toml::from_str(recipe).expect("a source");
+        let rows = task_rows(&source, &Vocabulary::standard(), Some(folder.path())).expect("readable");
+        let found: Vec<_> =
+            rows.iter().map(|row| (row.example.source.as_str(), row.example.id.as_str())).collect();
+        assert_eq!(found, [("s", "1"), ("t", "1"), ("t", "9")]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub struct TaskSource {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub map: BTreeMap<String, String>,
     /// Labels kept apart from the texts, as `{"source", "id", "task", "also"}` rows: a file or pattern as in `files`. Rows that
-    /// are not in it are left out, and so are those whose `task` there is null.
+    /// are not in it are left out, and so are those whose `task` there is null; of several rows of one source and id the first counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
     /// Values of the `source` column to take; empty for all.
@@ -459,6 +459,23 @@ mod tests {
         ] {
             let error = Recipe::parse(&wrong).expect_err(message);
             assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_recipes_of_the_repository_can_be_run_on_fetched_files() {
+        for name in ["small", "multi"] {
+            let path = format!("{}/../../datasets/recipes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).expect("there");
+            assert!(Recipe::parse(&text).expect("valid").difficulty.is_some(), "{name}");
+            // What datasets/README.md tells to change.
+            let (before, rest) = text.split_once("[difficulty]").expect("outcomes");
+            let (_, after) = rest.split_once("[split]").expect("a split");
+            let text = format!("{before}[split]{after}").replace("/task_train.jsonl.gz", "/*.jsonl.gz");
+            let recipe = Recipe::parse(&text).expect("valid");
+            assert_eq!((recipe.difficulty, recipe.outcomes.len()), (None, 0));
+            let public = recipe.tasks.iter().find(|source| source.labels.is_some()).expect("public rows");
+            assert_eq!(public.files, "$DATA/task/*.jsonl.gz");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use pointsman_classifier::{
-    CARD_FILE, Card, Classifier, DeviceChoice, EngineChoice, Hub, HubEnvironment, ModelFiles, ModelSource,
-    Precision,
+    CARD_FILE, Card, Classifier, DeviceChoice, EngineChoice, FoundDevice, Hub, HubEnvironment, ModelFiles,
+    ModelSource, Precision,
 };
 
 use crate::cli::Global;
@@ -35,6 +35,16 @@ pub(crate) fn device(global: &Global, configured: DeviceChoice) -> Result<Device
         Some(name) => name.parse().context("--device"),
         None => Ok(configured),
     }
+}
+
+/// Opens a device, and tells the log why `auto` passed others over.
+fn find(choice: DeviceChoice) -> Result<FoundDevice> {
+    let found = choice.find()?;
+    for error in &found.passed_over {
+        let (device, reason) = (error.device(), error.reason());
+        tracing::info!(%device, reason, used = %found.choice, "a device is passed over");
+    }
+    Ok(found)
 }
 
 /// The engine that the command line names, else the configuration.
@@ -89,10 +99,10 @@ pub(crate) fn files(source: &ModelSource) -> Result<ModelFiles> {
 /// Loads the model that the command line names, else the configuration, onto its device.
 pub(crate) fn load(global: &Global, config: &Config) -> Result<Classifier> {
     let source = source(global, config)?;
-    let device = device(global, config.classifier.device)?.open()?;
+    let found = find(device(global, config.classifier.device)?)?;
     let engine = engine(global, config)?;
     let files = files(&source)?;
-    Classifier::load_in(&files, &device, engine, precision(global, config)?)
+    Classifier::load_in(&files, &found.device, engine, precision(global, config)?)
         .with_context(|| format!("the model {source} cannot be used"))
 }
 

@@ -107,6 +107,16 @@ fn killed_three_times_and_resumed_the_output_is_that_of_an_undisturbed_run() {
         let summary: Value = serde_json::from_slice(&last.stdout).expect("JSON");
         assert!(summary["resumed"].as_u64().is_some_and(|rows| rows >= 96), "{summary}");
         assert_eq!(summary["rows"], ROWS);
+        let again = pointsman(folder.path(), &[&args(output)[..], &["--resume", "--json"]].concat());
+        let again: Value = serde_json::from_slice(&again.stdout).expect("JSON");
+        let bad = if input == "in.jsonl" { 36 } else { 18 };
+        assert_eq!((&again["rows"], &again["bad"]), (&json!(ROWS), &json!(bad)), "{again}");
+        assert_eq!((&again["resumed"], &again["resumed_bad"]), (&json!(ROWS), &json!(bad)), "{again}");
+        assert_eq!(
+            (&again["tokens"], &again["rows_per_s"]),
+            (&json!(0), &json!(0.0)),
+            "nothing is done twice"
+        );
         let bytes = |name: &str| fs::read(path(name)).expect("there");
         assert!(bytes(output) == bytes(&undisturbed), "{output} differs from that of an undisturbed run");
         assert!(!progress.exists() && !path(&format!("{output}.part")).exists());

@@ -97,11 +97,11 @@ impl<'a> Hub<'a> {
     /// # Errors
     /// When the file is not in the cache and the network must not be used, or the Hub does not give it.
     pub fn fetch(&self, repository: &HubRepository, file: &str) -> Result<PathBuf, SourceError> {
-        let folder = self.environment.cache.clone().ok_or(SourceError::NoCache)?;
-        let cache = Cache::new(folder.clone());
-        if let Some(path) = cached(&cache, repository, file) {
+        if let Some(path) = self.cached(repository, file) {
             return Ok(path);
         }
+        let folder = self.environment.cache.clone().ok_or(SourceError::NoCache)?;
+        let cache = Cache::new(folder.clone());
         if self.environment.offline {
             return Err(SourceError::Offline {
                 repository: repository.clone(),
@@ -110,6 +110,12 @@ impl<'a> Hub<'a> {
             });
         }
         self.download(cache, repository, file).map_err(|cause| self.failed(repository, file, cause))
+    }
+
+    /// The local path of `file` of `repository`, if it is in the cache.
+    #[must_use]
+    pub fn cached(&self, repository: &HubRepository, file: &str) -> Option<PathBuf> {
+        cached(&Cache::new(self.environment.cache.clone()?), repository, file)
     }
 
     fn download(&self, cache: Cache, repository: &HubRepository, file: &str) -> Result<PathBuf, ApiError> {

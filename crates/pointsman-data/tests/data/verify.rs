@@ -1,6 +1,7 @@
 //! What `verify` finds.
 
-use pointsman_data::{Fingerprint, prepared, verify};
+use pointsman_classifier::HubRepository;
+use pointsman_data::{Fingerprint, Lock, Verification, prepared, verify};
 
 use crate::World;
 
@@ -18,9 +19,12 @@ fn world() -> World {
     world
 }
 
+fn verification(world: &World) -> Verification {
+    verify(&world.catalogue(), &world.data(), &world.hub()).expect("readable")
+}
+
 fn problems(world: &World) -> Vec<String> {
-    let verification = verify(&world.catalogue(), &world.data()).expect("readable");
-    verification
+    verification(world)
         .problems
         .iter()
         .map(|problem| world.shown(&format!("{}: {}", problem.place, problem.message)))
@@ -33,11 +37,71 @@ fn nothing_is_wrong_before_and_after_a_fetch() {
     assert_eq!(problems(&world), [""; 0]);
     world.fetch("s").expect("fetched");
     assert_eq!(problems(&world), [""; 0]);
-    let checked = verify(&world.catalogue(), &world.data()).expect("readable").checked;
     assert_eq!(
-        checked,
+        verification(&world).checked,
         ["s: 2 rows", "s: all 1 labels find their text", "s: 2 ids stand for the listed texts"]
     );
+}
+
+#[test]
+fn what_rests_on_the_first_download_is_said() {
+    let world = world();
+    assert_eq!(verification(&world).trusted, [""; 0], "nothing was downloaded");
+    world.fetch("s").expect("fetched");
+    let trusted = verification(&world).trusted;
+    assert_eq!(
+        trusted,
+        ["s: the manifest states no hash for 1 of 1 files; lock.toml holds them to what was fetched first, \
+          and 1 of their addresses name no commit"]
+    );
+    let sha256 =
+        Lock::read(&world.data()).expect("a lock").files.into_values().next().expect("a file").sha256;
+    world.source("s", &format!("sha256 = \"{sha256}\"\n"));
+    assert_eq!(verification(&world).trusted, [""; 0], "the manifest states the hash");
+    assert_eq!(problems(&world), [""; 0]);
+    world.source("s", &format!("sha256 = \"{}\"\n", "0".repeat(64)));
+    assert!(problems(&world)[0].contains("has the SHA-256"), "the manifest comes before the lock");
+}
+
+#[test]
+fn a_file_that_nothing_vouches_for_is_named() {
+    let world = world();
+    world.fetch("s").expect("fetched");
+    let lock = std::fs::read_to_string(Lock::path(&world.data())).expect("a lock");
+    let kept = lock.split_once("[sources").expect("sources").1;
+    std::fs::write(Lock::path(&world.data()), format!("[files]\n[sources{kept}")).expect("written");
+    assert_eq!(
+        problems(&world),
+        [
+            "s: DIR/data/raw/s/0-s.jsonl has a hash that neither the manifest nor lock.toml states; fetch it again"
+        ]
+    );
+    assert!(!world.fetch("s").expect("there").files[0].known, "fetched again, it is vouched for");
+    assert_eq!(problems(&world), [""; 0]);
+}
+
+#[test]
+fn a_changed_file_in_the_cache_of_the_hub_is_named() {
+    let world = World::new();
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    world.write(
+        "sources/s.toml",
+        &format!(
+            "name = \"s\"\nhome = \"h\"\nlicence = \"MIT\"\npurpose = \"tasks\"\nrows = 2\n\
+             [[file]]\nhub = \"org/set@{commit}\"\npath = \"s.jsonl\"\nformat = \"jsonl\"\nid = \"s-{{row}}\"\ntext = [\"q\"]\n"
+        ),
+    );
+    let path = format!("/datasets/org/set/resolve/{commit}/s.jsonl");
+    world.server.put_on_hub(&path, "{\"q\":\"one\"}\n{\"q\":\"two\"}\n", commit);
+    let file = world.fetch("s").expect("fetched").files.remove(0);
+    assert!(!file.known && file.names_commit);
+    assert_eq!(problems(&world), [""; 0]);
+    assert!(verification(&world).trusted[0].ends_with("what was fetched first"), "it names a commit");
+    let repository = format!("org/set@{commit}").parse::<HubRepository>().expect("a repository");
+    let cached = world.hub().cached(&repository.of_data_set(), "s.jsonl").expect("in the cache");
+    std::fs::write(cached, "{\"q\":\"three\"}\n").expect("written");
+    let found = problems(&world);
+    assert!(found.len() == 1 && found[0].contains("has the SHA-256"), "{found:#?}");
 }
 
 #[test]

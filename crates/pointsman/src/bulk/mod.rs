@@ -18,6 +18,7 @@
 mod assemble;
 mod cells;
 mod checkpoint;
+mod count;
 mod format;
 mod label_columns;
 mod lines;
@@ -39,6 +40,7 @@ use serde::Serialize;
 
 use crate::terminal::{WARNING, styled};
 use checkpoint::{Checkpoint, Identity};
+use count::Count;
 use format::Format;
 use lines::Lines;
 use meter::Meter;
@@ -77,8 +79,10 @@ pub(crate) struct Summary {
     pub(crate) labelled: u64,
     /// Rows that have an error in their place.
     pub(crate) bad: u64,
-    /// Rows that an earlier run had labelled.
+    /// Rows that an earlier run had answered; all of them if it had completed the output.
     pub(crate) resumed: u64,
+    /// Those of them that have an error in their place.
+    pub(crate) resumed_bad: u64,
     /// Tokens that went through the model in this run.
     pub(crate) tokens: u64,
     /// Wall-clock time of this run from the first row to the last, without loading the model.
@@ -105,8 +109,7 @@ pub(crate) fn run(job: &Job<'_>, classifier: &Classifier) -> Result<Summary> {
     }
     let identity = Identity::new(job, classifier, rows);
     let Some((mut output, checkpoint)) = begin(job, formats.1, identity)? else {
-        anstream::eprintln!("{} is complete already", job.output.display());
-        return Ok(Summary::default());
+        return complete_already(job, classifier);
     };
     if checkpoint.rows > 0 {
         source.skip(&checkpoint).with_context(|| format!("--resume: {}", job.input.display()))?;
@@ -123,6 +126,23 @@ pub(crate) fn run(job: &Job<'_>, classifier: &Classifier) -> Result<Summary> {
     meter.finish();
     output.complete()?;
     Ok(summary)
+}
+
+/// What is there when an earlier run has completed the output, which is left alone.
+fn complete_already(job: &Job<'_>, classifier: &Classifier) -> Result<Summary> {
+    let Count { rows, bad } = count::count(job.output, job.prefix)?;
+    anstream::eprintln!("{} is complete already", job.output.display());
+    Ok(Summary {
+        rows,
+        labelled: rows - bad,
+        bad,
+        resumed: rows,
+        resumed_bad: bad,
+        engine: classifier.engine().to_string(),
+        precision: classifier.precision(),
+        batch_tokens: classifier.batch_tokens(),
+        ..Summary::default()
+    })
 }
 
 fn refuse_impossible(job: &Job<'_>, (input, output): (Format, Format)) -> Result<()> {
@@ -218,9 +238,6 @@ fn begin(job: &Job<'_>, format: Format, identity: Identity) -> Result<Option<(Ou
 impl Summary {
     /// One line for people, and a second one if something is to be said about memory.
     pub(crate) fn tell(&self, first_batch_tokens: usize) {
-        if self.rows == 0 && self.engine.is_empty() {
-            return;
-        }
         if self.batch_tokens < first_batch_tokens {
             anstream::eprintln!(
                 "{} the device ran out of memory; batches were halved, from {first_batch_tokens} tokens to {}",
@@ -228,10 +245,16 @@ impl Summary {
                 self.batch_tokens
             );
         }
+        let mut there = format!("{} rows labelled, {} bad rows reported in place", self.labelled, self.bad);
+        if self.resumed > 0 {
+            there += &format!(" ({} rows by an earlier run, {} of them bad)", self.resumed, self.resumed_bad);
+        }
+        if self.resumed > 0 && self.resumed == self.rows {
+            anstream::eprintln!("{there}");
+            return;
+        }
         anstream::eprintln!(
-            "{} rows labelled, {} bad rows reported in place, in {:.1} s: {:.0} rows/s, {:.0} tokens/s, encoder busy {:.0} %",
-            self.labelled,
-            self.bad,
+            "{there}, in {:.1} s: {:.0} rows/s, {:.0} tokens/s, encoder busy {:.0} %",
             self.seconds,
             self.rows_per_s,
             self.tokens_per_s,

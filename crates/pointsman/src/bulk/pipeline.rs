@@ -34,7 +34,7 @@ pub(super) fn run(
     meter: &mut Meter,
 ) -> Result<Summary> {
     let began = Instant::now();
-    let resumed = checkpoint.rows;
+    let resumed = (checkpoint.rows, checkpoint.bad);
     let (read, to_prepare) = sync_channel(1);
     let (prepared, to_label) = sync_channel(1);
     let (labelled, to_write) = sync_channel(1);
@@ -56,12 +56,19 @@ pub(super) fn run(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates need no more than 52 bits")]
-fn summary(done: &Checkpoint, work: &Work, resumed: u64, seconds: f64, classifier: &Classifier) -> Summary {
+fn summary(
+    done: &Checkpoint,
+    work: &Work,
+    (resumed, resumed_bad): (u64, u64),
+    seconds: f64,
+    classifier: &Classifier,
+) -> Summary {
     Summary {
         rows: done.rows,
         labelled: done.rows - done.bad,
         bad: done.bad,
         resumed,
+        resumed_bad,
         tokens: work.tokens,
         seconds,
         rows_per_s: (done.rows - resumed) as f64 / seconds,

@@ -331,7 +331,24 @@ fn a_run_that_failed_goes_on_where_it_was() {
     let summary = done(&go_on);
     assert!(summary.resumed > 0 && summary.rows == 33 && summary.bad == 6, "{summary:?}");
     assert_eq!(fs::read(&output).expect("there"), fs::read(path("undisturbed.jsonl.zst")).expect("there"));
-    assert_eq!(done(&go_on), Summary::default(), "complete already");
+    let again = done(&go_on);
+    assert_eq!((again.rows, again.labelled, again.bad), (33, 27, 6), "complete already");
+    assert_eq!((again.resumed, again.resumed_bad, again.tokens), (33, 6, 0), "nothing is left to do");
+}
+
+#[test]
+fn a_complete_table_is_counted_and_other_tables_are_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (input, output) = (folder.path().join("in.parquet"), folder.path().join("out.parquet"));
+    write_table(&input, Kept::Text);
+    let go_on = Job { prefix: "p_", resume: true, ..job(&input, &output) };
+    let first = done(&go_on);
+    assert_eq!((first.rows, first.resumed, first.resumed_bad), (11, 0, 0));
+    let again = done(&go_on);
+    assert_eq!((again.rows, again.labelled, again.bad), (11, 9, 2));
+    assert_eq!((again.resumed, again.resumed_bad), (11, 2));
+    let error = failed(&Job { prefix: "q_", ..go_on });
+    assert!(error.contains("has no labels that can be read") && error.contains("`q_error`"), "{error}");
 }
 
 #[test]

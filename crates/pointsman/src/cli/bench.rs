@@ -59,7 +59,7 @@ pub(crate) struct BenchPromptsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
-    /// Devices to measure: cpu, cuda:N, metal [default: all that are there]
+    /// Devices to measure: cpu, cuda:N, metal:N [default: all that are there]
     #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
     pub(crate) devices: Vec<String>,
     /// Lengths of prompts in tokens

@@ -54,7 +54,7 @@ pub(crate) struct Global {
     /// Classifier to use: embedded, a folder, hf:ORG/NAME or hf:ORG/NAME@REV [default: that of the configuration]
     #[arg(long, global = true, value_name = "MODEL", env = "POINTSMAN_MODEL")]
     pub(crate) model: Option<String>,
-    /// Device of the classifier: auto, cpu, cuda:N or metal [default: that of the configuration]
+    /// Device of the classifier: auto, cpu, cuda:N or metal:N [default: that of the configuration]
     #[arg(long, global = true, value_name = "DEVICE", env = "POINTSMAN_DEVICE")]
     pub(crate) device: Option<String>,
     /// Arithmetic of the classifier: auto, int8, bf16, int16, f32, candle, or one with a kind of processor such as int16-avx2 [default:

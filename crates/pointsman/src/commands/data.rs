@@ -122,10 +122,13 @@ fn report(fetched: &Fetched) {
     anstream::println!("{name}: {rows} rows{of} in {}", fetched.path.display());
     for file in &fetched.files {
         let what = match (file.cached, file.known) {
-            (true, _) => "was there",
+            (true, true) => "was there, as expected",
+            (true, false) => "was there, trusted, its hash is recorded",
             (false, true) => "as expected",
             (false, false) => "trusted, its hash is recorded",
         };
+        let what =
+            if file.names_commit { what.to_owned() } else { format!("{what}; the address names no commit") };
         let line = format!("  {} {} bytes, SHA-256 {} ({what})", file.address, file.bytes, file.sha256);
         anstream::println!("{}", styled(ASIDE, line));
     }
@@ -144,7 +147,7 @@ fn as_json(fetched: &Fetched) -> serde_json::Value {
         .map(|file| {
             json!({
                 "address": file.address, "sha256": file.sha256, "bytes": file.bytes, "cached": file.cached,
-                "hash_was_known": file.known,
+                "hash_was_known": file.known, "names_commit": file.names_commit,
             })
         })
         .collect();
@@ -154,18 +157,23 @@ fn as_json(fetched: &Fetched) -> serde_json::Value {
 }
 
 fn check(args: &DataArgs, global: &Global) -> Result<Outcome> {
-    let verification = verify(&catalogue(args)?, &folder(args)?)?;
+    let verification = verify(&catalogue(args)?, &folder(args)?, &model::hub())?;
     if global.json {
         let problems: Vec<_> = verification
             .problems
             .iter()
             .map(|problem| json!({ "place": problem.place, "message": problem.message }))
             .collect();
-        let report = json!({ "checked": verification.checked, "problems": problems });
+        let report = json!({
+            "checked": verification.checked, "trusted": verification.trusted, "problems": problems,
+        });
         anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         for line in &verification.checked {
             anstream::println!("{} {line}", styled(GOOD, "ok"));
+        }
+        for line in &verification.trusted {
+            anstream::println!("{}", styled(ASIDE, format_args!("trusted {line}")));
         }
         for problem in &verification.problems {
             anstream::println!("{} {}: {}", styled(ERROR, "wrong"), problem.place, problem.message);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pointsman_eval::devices::Joules;
 use serde::Deserialize;
 
@@ -12,6 +12,7 @@ use serde::Deserialize;
 pub(super) struct Contender {
     pub(super) name: String,
     pub(super) command: String,
+    /// From starting the process until it could be asked, in seconds.
     pub(super) load_s: f64,
     process: Child,
     questions: ChildStdin,
@@ -57,7 +58,11 @@ impl Contender {
     /// Lets it run a shape `runs` times.
     pub(super) fn run(&mut self, (batch, length): (usize, usize), runs: usize) -> Result<Times> {
         let answer = self.ask(&format!("run {batch} {length} {runs}"))?;
-        serde_json::from_str(&answer).with_context(|| format!("{}: `{answer}` has no times", self.name))
+        let times: Times = serde_json::from_str(&answer)
+            .with_context(|| format!("{}: `{answer}` has no times", self.name))?;
+        let found = times.wall.len();
+        ensure!(found == runs, "{}: it answered {found} times where {runs} were asked for", self.name);
+        Ok(times)
     }
 
     fn ask(&mut self, question: &str) -> Result<String> {
@@ -87,13 +92,22 @@ impl Contender {
         self.process.id()
     }
 
-    /// The most memory that the process had in use, in bytes.
+    /// The most memory that the process had in use, in bytes, with that of the processes that it started: a shell's is next
+    /// to nothing.
     pub(super) fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(kilobytes << 10)
+        peak_memory(self.process.id())
     }
+}
+
+fn peak_memory(process: u32) -> Option<u64> {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{process}/{file}"));
+    let status = read("status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let own: u64 = line.split_whitespace().next()?.parse().ok()?;
+    // Systems without this file leave the children out.
+    let children = read(&format!("task/{process}/children")).unwrap_or_default();
+    let theirs = children.split_whitespace().filter_map(|id| peak_memory(id.parse().ok()?));
+    Some((own << 10) + theirs.sum::<u64>())
 }
 
 impl Drop for Contender {
@@ -123,6 +137,12 @@ mod tests {
         assert_eq!(peer.run((1, 8), 1).expect("times").wall, [0.1]);
         #[cfg(target_os = "linux")]
         assert!(peer.peak_memory().is_some_and(|bytes| bytes > 0));
+        #[cfg(target_os = "linux")]
+        {
+            // A shell within the shell is the process that is counted besides.
+            let nested = shell(r#"sh -c 'echo READY x; read q'; true"#).expect("starts");
+            assert!(nested.peak_memory() > peer.peak_memory());
+        }
     }
 
     #[test]
@@ -132,5 +152,9 @@ mod tests {
         let mut peer = shell("echo READY x; read q; echo oops; read q").expect("starts");
         let error = peer.run((1, 8), 1).expect_err("no times").to_string();
         assert_eq!(error, "peer: `oops` has no times");
+        let mut peer =
+            shell(r#"echo READY x; read q; echo '{"wall": [], "cpu": []}'; read q"#).expect("starts");
+        let error = peer.run((1, 8), 2).expect_err("too few").to_string();
+        assert_eq!(error, "peer: it answered 0 times where 2 were asked for");
     }
 }

@@ -1,21 +1,24 @@
 //! `pointsman bench devices`: devices, engines and other programs in turn, each in a process of its own.
 //!
 //! Every contender is a process that speaks the protocol of `pointsman bench --worker`. They take turns at each batch and
-//! length, so that what else the machine does meets all of them, and what one has in memory is not counted to another.
+//! length, so that what else the machine does meets all of them, and what one has in memory is not counted to another. One
+//! that fails has the reason in its place of the report, and the others go on.
 
 mod contender;
 mod energy;
+mod entry;
 mod nvml;
 mod plan;
 mod rapl;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
-use pointsman_eval::devices::{self, CostFit, DevicesReport, Machine, SpeedFigure};
+use pointsman_eval::devices::{DevicesReport, Machine};
 use pointsman_eval::report::write_devices;
 
 use self::contender::{Contender, Times};
 use self::energy::Meter;
+use self::entry::Entry;
 use self::nvml::Gpus;
 use crate::cli::{DevicesArgs, Global};
 use crate::commands::Outcome;
@@ -23,7 +26,7 @@ use crate::config::Config;
 use crate::{model, terminal, time};
 
 /// How often each contender gets its turn at a shape.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Runs in a turn at most.
 const MOST_RUNS: f64 = 1000.0;
 /// The prompt whose outputs are compared.
@@ -42,18 +45,26 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<Outcome> {
         "--lengths: {longest} is above {}, the most that the model reads",
         card.encoder.max_positions
     );
-    let mut contenders = plan::contenders(args, global)?;
+    let (mut entries, passed_over) = plan::entries(args, global)?;
     let shapes: Vec<(usize, usize)> =
         args.batches.iter().flat_map(|batch| args.lengths.iter().map(|length| (*batch, *length))).collect();
-    let bar = terminal::progress(Some((contenders.len() * shapes.len()) as u64), "figures");
-    let found = measure(&mut contenders, &shapes, args.seconds, &Gpus::find(), &bar)?;
+    let gpus = Gpus::find();
+    let bar = terminal::progress(Some((entries.len() * shapes.len()) as u64), "figures");
+    compare(&mut entries, &bar);
+    for shape in shapes {
+        in_turn(&mut entries, shape, args.seconds, &gpus, &bar);
+    }
     bar.finish_and_clear();
     let report = DevicesReport {
         date: time::utc(time::now_us()).chars().take(10).collect(),
         machine: machine(),
         model: format!("{} {}", card.name, card.version),
-        contenders: found,
+        contenders: entries.into_iter().map(|entry| entry.finish(&gpus)).collect(),
+        passed_over,
     };
+    let errors: Vec<&str> =
+        report.contenders.iter().filter_map(|contender| contender.error.as_deref()).collect();
+    ensure!(report.reference().is_some(), "nobody could be measured:\n{}", errors.join("\n"));
     if let Some(folder) = &args.out {
         let paths = write_devices(folder, &report).with_context(|| format!("{}", folder.display()))?;
         paths.iter().for_each(|path| anstream::eprintln!("{} written", path.display()));
@@ -66,85 +77,48 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn measure(
-    contenders: &mut [Contender],
-    shapes: &[(usize, usize)],
-    seconds: f64,
-    gpus: &Gpus,
-    bar: &ProgressBar,
-) -> Result<Vec<devices::Contender>> {
-    let mut cosines = Vec::new();
+/// Asks everybody for the output of one prompt, and notes how near it is to the first one's.
+fn compare(entries: &mut [Entry], bar: &ProgressBar) {
     let mut reference: Option<Vec<f32>> = None;
-    for contender in contenders.iter_mut() {
-        bar.set_message(contender.name.clone());
-        let output = contender.embed(COMPARED)?;
+    for entry in entries {
+        bar.set_message(entry.name().to_owned());
+        let Some(output) = entry.ask(|process| process.embed(COMPARED)) else { continue };
         let reference = reference.get_or_insert_with(|| output.clone());
-        cosines.push(cosine(reference, &output));
+        entry.compared(cosine(reference, &output));
     }
-    let mut figures: Vec<Vec<SpeedFigure>> = vec![Vec::new(); contenders.len()];
-    for shape in shapes {
-        for (figures, times) in figures.iter_mut().zip(in_turn(contenders, *shape, seconds, gpus, bar)?) {
-            figures.extend(SpeedFigure::new(
-                *shape,
-                &times.wall,
-                &times.cpu,
-                times.joules.unwrap_or_default(),
-            ));
-        }
-    }
-    let found = contenders.iter().zip(figures).zip(cosines);
-    Ok(found
-        .map(|((contender, figures), cosine)| {
-            let mut found = devices::Contender {
-                name: contender.name.clone(),
-                command: contender.command.clone(),
-                load_s: contender.load_s,
-                peak_memory: contender.peak_memory(),
-                gpu_memory: gpus.memory_of(contender.process_id()),
-                cosine,
-                figures,
-                fits: Vec::new(),
-            };
-            found.fits =
-                found.batches().into_iter().filter_map(|batch| CostFit::new(&found.figures, batch)).collect();
-            found
-        })
-        .collect())
 }
 
-/// Times of each contender at a shape, for about `seconds` each.
-fn in_turn(
-    contenders: &mut [Contender],
-    shape: (usize, usize),
-    seconds: f64,
-    gpus: &Gpus,
-    bar: &ProgressBar,
-) -> Result<Vec<Times>> {
+/// Measures everybody at a shape, for about `seconds` each.
+fn in_turn(entries: &mut [Entry], shape: (usize, usize), seconds: f64, gpus: &Gpus, bar: &ProgressBar) {
     let mut runs = Vec::new();
-    for contender in contenders.iter_mut() {
-        bar.set_message(contender.name.clone());
-        // The first runs fill buffers and compile; the next says how many fit into a turn.
-        contender.run(shape, 2)?;
-        let once = contender.run(shape, 1)?.wall.first().copied().unwrap_or(seconds);
-        runs.push(runs_of_a_turn(seconds / ROUNDS as f64, once));
+    for entry in entries.iter_mut() {
+        bar.set_message(entry.name().to_owned());
+        runs.push(entry.ask(|process| warm_up(process, shape, seconds)).unwrap_or(0));
     }
-    let mut all: Vec<Times> = contenders.iter().map(|_| Times::default()).collect();
-    for round in 0..ROUNDS {
-        for ((contender, runs), all) in contenders.iter_mut().zip(&runs).zip(&mut all) {
-            bar.set_message(contender.name.clone());
+    let mut all: Vec<Times> = entries.iter().map(|_| Times::default()).collect();
+    for _ in 0..ROUNDS {
+        for ((entry, runs), all) in entries.iter_mut().zip(&runs).zip(&mut all) {
+            bar.set_message(entry.name().to_owned());
             let meter = Meter::start(gpus);
-            let times = contender.run(shape, *runs)?;
+            let Some(times) = entry.ask(|process| process.run(shape, *runs)) else { continue };
             let joules = meter.stop();
             all.wall.extend(times.wall);
             all.cpu.extend(times.cpu);
             // All turns or none: a sum with gaps would flatter.
             all.joules = Some(all.joules.map_or(joules, |so_far| so_far.and(joules)));
-            if round == 0 {
-                bar.inc(1);
-            }
         }
     }
-    Ok(all)
+    for (entry, times) in entries.iter_mut().zip(&all) {
+        entry.took(shape, times);
+        bar.inc(1);
+    }
+}
+
+/// Runs of a turn, after some that are not counted: the first fill buffers and compile, the next says how many fit.
+fn warm_up(process: &mut Contender, shape: (usize, usize), seconds: f64) -> Result<usize> {
+    process.run(shape, 2)?;
+    let once = process.run(shape, 1)?.wall.first().copied().unwrap_or(seconds);
+    Ok(runs_of_a_turn(seconds / ROUNDS as f64, once))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a few")]
