@@ -35,20 +35,24 @@ impl Policy {
     /// abilities of all of these are known, else the dearest. Nothing if no model has a price.
     #[must_use]
     pub fn baseline(&self) -> Option<Baseline<'_>> {
-        let mut priced = self.priced();
         if let Some(named) = self.named_baseline() {
-            let (name, _, price) = priced.find(|(name, ..)| *name == named)?;
+            let (name, _, price) = self.priced().find(|(name, ..)| *name == named)?;
             return Some(Baseline { name, price, reason: BaselineReason::Named });
         }
-        let is_known = priced.all(|(_, model, _)| model.ability().is_some());
+        let is_known = self.writers().all(|(_, model, _)| model.ability().is_some());
         let ability =
             |model: &Model| model.ability().filter(|_| is_known).map_or(0.0, |own| own.general.ability.0);
         let dear = |price: &Price| price.input.0 + price.output.0;
-        let best = self.priced().max_by(|(_, a, a_price), (_, b, b_price)| {
+        let best = self.writers().max_by(|(_, a, a_price), (_, b, b_price)| {
             ability(a).total_cmp(&ability(b)).then(dear(a_price).total_cmp(&dear(b_price)))
         });
         let reason = if is_known { BaselineReason::Ablest } else { BaselineReason::Dearest };
         best.map(|(name, _, price)| Baseline { name, price, reason })
+    }
+
+    /// Those of them that may write: a model that charges for what it reads alone makes embeddings.
+    fn writers(&self) -> impl Iterator<Item = (&ModelName, &Model, Price)> {
+        self.priced().filter(|(.., price)| price.output.0 > 0.0 || price.input.0 <= 0.0)
     }
 
     /// The models with a price.

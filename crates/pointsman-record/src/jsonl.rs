@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead, Write};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::named::{Entry, NAMED_VERSION, NamedRecord};
 use crate::record::{Record, VERSION};
 
 /// Why a line is no record.
@@ -21,22 +22,46 @@ enum ReadErrorKind {
     Io(#[from] io::Error),
     #[error("not a record: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("record version {0} is newer than this program, which reads up to {VERSION}; update pointsman")]
-    Newer(u32),
+    #[error(
+        "record version {version} is newer than this program, which reads up to {known}; update pointsman"
+    )]
+    Newer { version: u32, known: u32 },
 }
 
-/// Appends one record and ends the line.
+/// Appends the record of a decision and ends the line.
 ///
 /// # Errors
 /// When the writer fails.
-pub fn write(mut writer: impl Write, record: &Record) -> io::Result<()> {
+pub fn write(writer: impl Write, record: &Record) -> io::Result<()> {
+    write_line(writer, record)
+}
+
+/// Appends the record of a request that named its model and ends the line.
+///
+/// # Errors
+/// When the writer fails.
+pub fn write_named(writer: impl Write, record: &NamedRecord) -> io::Result<()> {
+    write_line(writer, record)
+}
+
+fn write_line(mut writer: impl Write, record: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
     writer.write_all(&line)
 }
 
-/// The records of a file, in order. A line that is no record is an error in its place; reading goes on after it.
+/// The decisions of a file, in order, without the requests that named their model. A line that is no record is an error in its
+/// place; reading goes on after it.
 pub fn read(reader: impl BufRead) -> impl Iterator<Item = Result<Record, ReadError>> {
+    read_all(reader).filter_map(|entry| match entry {
+        Ok(Entry::Decided(record)) => Some(Ok(*record)),
+        Ok(Entry::Named(_)) => None,
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// The records of a file, of both kinds, in order. A line that is no record is an error in its place; reading goes on after it.
+pub fn read_all(reader: impl BufRead) -> impl Iterator<Item = Result<Entry, ReadError>> {
     reader
         .lines()
         .enumerate()
@@ -48,15 +73,25 @@ pub fn read(reader: impl BufRead) -> impl Iterator<Item = Result<Record, ReadErr
         })
 }
 
-fn parse(line: &str) -> Result<Record, ReadErrorKind> {
+fn parse(line: &str) -> Result<Entry, ReadErrorKind> {
+    /// What tells the forms apart.
     #[derive(Deserialize)]
-    struct Versioned {
+    struct Form {
         version: u32,
+        #[serde(default)]
+        rule: Option<String>,
     }
-    match serde_json::from_str::<Versioned>(line)?.version {
-        ..=VERSION => Ok(serde_json::from_str(line)?),
-        newer => Err(ReadErrorKind::Newer(newer)),
+    let Form { version, rule } = serde_json::from_str(line)?;
+    let is_named = rule.as_deref() == Some(NamedRecord::RULE);
+    let known = if is_named { NAMED_VERSION } else { VERSION };
+    if version > known {
+        return Err(ReadErrorKind::Newer { version, known });
     }
+    Ok(if is_named {
+        Entry::Named(serde_json::from_str(line)?)
+    } else {
+        Entry::Decided(serde_json::from_str(line)?)
+    })
 }
 
 #[cfg(test)]

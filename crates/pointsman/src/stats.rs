@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pointsman_eval::savings::{BaselineError, Report as SavingsReport, Savings};
 use pointsman_policy::{Abilities, Policy};
-use pointsman_record::Record;
+use pointsman_record::{Answered, NamedRecord, Record};
 use serde::Serialize;
 
 /// Counts, times and money of records as they are read.
@@ -19,11 +19,14 @@ pub(crate) struct Summing<'a> {
 /// What was counted.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Stats {
+    /// Decisions.
     pub(crate) records: u64,
-    /// Time of the earliest decision, in microseconds since the start of 1970 (UTC).
+    /// Requests that named their model. They are in counts, tokens, costs and times, and not in savings.
+    pub(crate) named: u64,
+    /// Time of the earliest of both, in microseconds since the start of 1970 (UTC).
     pub(crate) first_us: Option<u64>,
     pub(crate) last_us: Option<u64>,
-    /// How often each model was chosen, and the like.
+    /// How often each model was chosen or named, and the like.
     pub(crate) by: BTreeMap<&'static str, BTreeMap<String, u64>>,
     pub(crate) input_tokens: u64,
     pub(crate) output_tokens: u64,
@@ -64,16 +67,34 @@ impl<'a> Summing<'a> {
         if let Ok(savings) = &mut self.savings {
             savings.add(record);
         }
-        let stats = &mut self.stats;
-        stats.records += 1;
-        stats.first_us = Some(stats.first_us.map_or(record.time_us, |first| first.min(record.time_us)));
-        stats.last_us = stats.last_us.max(Some(record.time_us));
-        stats.with_prompt += u64::from(record.prompt.is_some());
+        self.stats.records += 1;
+        self.stats.with_prompt += u64::from(record.prompt.is_some());
         self.count_decision(record);
-        self.add_answer(record);
+        self.count_request(record.time_us, &record.endpoint, record.key.as_deref());
+        if let Some(answered) = &record.answered {
+            self.add_answer(answered);
+        }
         if let Some(feedback) = record.feedback {
             self.scores += feedback.score;
             self.stats.with_score += 1;
+        }
+    }
+
+    pub(crate) fn add_named(&mut self, record: &NamedRecord) {
+        self.stats.named += 1;
+        self.count("model", record.model.clone());
+        self.count("rule", NamedRecord::RULE.to_owned());
+        self.count_request(record.time_us, &record.endpoint, record.key.as_deref());
+        self.add_answer(&record.answered);
+    }
+
+    fn count_request(&mut self, time_us: u64, endpoint: &str, key: Option<&str>) {
+        let stats = &mut self.stats;
+        stats.first_us = Some(stats.first_us.map_or(time_us, |first| first.min(time_us)));
+        stats.last_us = stats.last_us.max(Some(time_us));
+        self.count("endpoint", endpoint.to_owned());
+        if let Some(key) = key {
+            self.count("key", key.to_owned());
         }
     }
 
@@ -82,10 +103,6 @@ impl<'a> Summing<'a> {
         self.count("model", decision.model.to_string());
         self.count("rule", decision.rule.to_string());
         self.count("reason", decision.reason.as_str().to_owned());
-        self.count("endpoint", record.endpoint.to_string());
-        if let Some(key) = &record.key {
-            self.count("key", key.clone());
-        }
         if labels.abstained.is_none() {
             self.count("task", labels.task.to_string());
             self.count("band", labels.band.to_string());
@@ -95,8 +112,7 @@ impl<'a> Summing<'a> {
         self.time("overhead", record.overhead_us);
     }
 
-    fn add_answer(&mut self, record: &Record) {
-        let Some(answered) = &record.answered else { return };
+    fn add_answer(&mut self, answered: &Answered) {
         self.count("end", answered.end.as_str().to_owned());
         self.time("total", answered.total_us);
         if let Some(first) = answered.first_bytes_us {

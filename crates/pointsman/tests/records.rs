@@ -303,6 +303,54 @@ fn records_that_cannot_be_read_do_not_pass() {
     }
 }
 
+#[test]
+fn requests_that_name_their_model_are_summed_up_and_left_aside_by_replay_and_audit() {
+    let folder = recording_folder("");
+    let served = Served::start(folder.path());
+    served.chat("hi there").expect("answered");
+    let body = json!({"model": "strong", "messages": [{"role": "user", "content": "hi there"}]}).to_string();
+    let (head, reply) = served.post("/v1/chat/completions", &body).expect("answered");
+    assert!(head.starts_with("HTTP/1.1 200") && !head.contains("x-pointsman-decision"), "{head}");
+    served.end();
+    let reply: Value = serde_json::from_str(&reply).expect("JSON");
+    let run = |args: &[&str]| pointsman(folder.path(), args);
+
+    let export = run(&["records", "export", "--out", "out.jsonl"]);
+    assert!(text(&export.stderr).contains("2 records written"), "{}", text(&export.stderr));
+    let lines = std::fs::read_to_string(folder.path().join("out.jsonl")).expect("written");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((&lines[1]["rule"], &lines[1]["model"]), (&json!("named"), &json!("strong")));
+    assert!(lines[1].get("labels").is_none() && lines[0].get("rule").is_none());
+    let usage = |line: &Value| line["answered"]["usage"]["output"].as_u64().expect("a number");
+    assert_eq!(json!(usage(&lines[1])), reply["usage"]["completion_tokens"]);
+
+    for records in [&[][..], &["--records", "out.jsonl"]] {
+        let with = |args: &[&str]| run(&[args, records].concat());
+        let stats = json_of(&with(&["records", "stats", "--json"]));
+        assert_eq!((&stats["records"], &stats["named"]), (&json!(1), &json!(1)), "{stats:#}");
+        assert_eq!(stats["output_tokens"], json!(lines.iter().map(usage).sum::<u64>()));
+        assert_eq!((&stats["by"]["rule"]["named"], &stats["by"]["end"]["whole"]), (&json!(1), &json!(2)));
+        let listed = json_of(&with(&["records", "list", "--json"]));
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "decisions alone");
+        let replayed = with(&["replay", "--json"]);
+        let replay = json_of(&replayed);
+        assert_eq!((&replay["named"], &replay["report"]["records"]), (&json!(1), &json!(1)), "{replay:#}");
+        let audited = with(&["audit", "--json"]);
+        let audit = json_of(&audited);
+        assert_eq!((&audit["named"], &audit["records"]), (&json!(1), &json!(1)), "{audit:#}");
+        for output in [replayed, audited] {
+            let said = text(&output.stderr);
+            assert!(said.contains("1 requests named their model and are left aside"), "{said}");
+        }
+        let digest = Sha256::digest(std::fs::read(folder.path().join("out.jsonl")).expect("written"));
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(audit["records_sha256"], digest, "of the exported file, both kinds");
+    }
+    let columns = run(&["records", "export", "--format", "parquet", "--out", "out.parquet"]);
+    let said = text(&columns.stderr);
+    assert!(said.contains("1 records written") && said.contains("1 requests named their model"), "{said}");
+}
+
 /// Two records of the table as it was, which `earlier.toml` keeps, and one of the table as it is.
 fn folder_of_two_versions() -> tempfile::TempDir {
     let folder = recording_folder("");

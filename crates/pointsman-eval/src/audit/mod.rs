@@ -15,7 +15,7 @@ mod sign_off;
 mod tests;
 
 use pointsman_domain::ProviderName;
-use pointsman_record::Record;
+use pointsman_record::{NamedRecord, Record};
 use sha2::{Digest, Sha256};
 
 pub use dominated::{Dominated, Judged};
@@ -73,6 +73,23 @@ impl<'a> Audit<'a> {
         self.line.clear();
         pointsman_record::write(&mut self.line, record)?;
         self.digest.update(&self.line);
+        self.judge(record);
+        Ok(())
+    }
+
+    /// Counts a request that named its model: nothing was decided for it, so that it is in the fingerprint and in no share.
+    ///
+    /// # Errors
+    /// Never for a record that was read: it can be written.
+    pub fn leave_aside(&mut self, record: &NamedRecord) -> std::io::Result<()> {
+        self.line.clear();
+        pointsman_record::write_named(&mut self.line, record)?;
+        self.digest.update(&self.line);
+        self.report.named += 1;
+        Ok(())
+    }
+
+    fn judge(&mut self, record: &Record) {
         let report = &mut self.report;
         report.records += 1;
         report.first_us = Some(report.first_us.map_or(record.time_us, |first| first.min(record.time_us)));
@@ -86,7 +103,6 @@ impl<'a> Audit<'a> {
                 self.dominance.judge(own, record);
             }
         }
-        Ok(())
     }
 
     /// What was found.

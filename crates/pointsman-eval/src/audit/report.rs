@@ -10,9 +10,11 @@ use super::{Judged, Replayed, Shares};
 /// What records and table say. It follows from them alone: nobody's clock or machine is in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// How many records were looked at.
+    /// How many records of decisions were looked at.
     pub records: u64,
-    /// SHA-256 of the records as `pointsman records export` writes them, in hexadecimal.
+    /// How many requests named their model, so that nothing was decided for them; nothing else here is about these.
+    pub named: u64,
+    /// SHA-256 of the records of both kinds as `pointsman records export` writes them, in hexadecimal.
     pub records_sha256: String,
     /// Time of the earliest decision, in microseconds since 1970-01-01T00:00Z.
     pub first_us: Option<u64>,

@@ -178,6 +178,30 @@ fn the_fingerprint_is_that_of_the_exported_records() {
 }
 
 #[test]
+fn requests_that_named_their_model_are_in_the_fingerprint_and_nothing_else() {
+    let (policy, abilities) = (policy(TABLE), abilities());
+    let lines = include_bytes!("../../../pointsman-record/tests/fixtures/named.jsonl").as_slice();
+    let entry = pointsman_record::read_all(lines).last().expect("there are some").expect("readable");
+    let pointsman_record::Entry::Named(named) = entry else { panic!("a request that named its model") };
+    let decided = record(&policy, "math", Band::Hard);
+    let alone = audit(&policy, &[], std::slice::from_ref(&decided));
+
+    let version = Version { policy: &policy, abilities: &abilities };
+    let mut both = Audit::new(Versions::new(version, Vec::new()), &[]);
+    both.add(&decided).expect("written");
+    both.leave_aside(&named).expect("written");
+    let both = both.finish();
+    let mut exported = Vec::new();
+    pointsman_record::write(&mut exported, &decided).expect("written");
+    pointsman_record::write_named(&mut exported, &named).expect("written");
+    let digest: String = Sha256::digest(&exported).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(both, Report { named: 1, records_sha256: digest, ..alone.clone() });
+    let said = "1 requests named their model and are left aside.";
+    let markdown = |report: &Report| audit_markdown(report, &report.sign_off(None).expect("JSON"));
+    assert!(markdown(&both).contains(said) && !markdown(&alone).contains("left aside"));
+}
+
+#[test]
 fn the_report_is_markdown_and_a_page() {
     let evil = TABLE.replace(
         "[models]\n",

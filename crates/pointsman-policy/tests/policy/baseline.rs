@@ -24,11 +24,13 @@ fn it_is_the_named_model_else_the_ablest_else_the_dearest() {
     use BaselineReason::{Ablest, Dearest, Named};
     let unknown = "new = { use = \"openai/x\", price = { input = 2, output = 2 } }";
     let free = "free = \"openai/x\"";
+    let embeds = "embeds = { use = \"openai/x\", price = { input = 90, output = 0 } }";
     let dearer = "twin = { use = \"openai/x\", like = \"strong\", price = { input = 9, output = 9 } }";
     let named = "[policy]\nbaseline = \"mid\"";
     for (section, more_models, name, reason) in [
         ("", "", "best", Ablest),
         ("", free, "best", Ablest),
+        ("", embeds, "best", Ablest),
         ("", dearer, "twin", Ablest),
         ("", unknown, "mid", Dearest),
         (named, "", "mid", Named),

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Decisions in the file.
+    /// Decisions, and requests that named their model, in the file.
     pub written: u64,
-    /// Decisions that found no room.
+    /// Decisions, and requests that named their model, that found no room.
     pub dropped_decisions: u64,
     /// Answers that found no room: their decisions stay without one.
     pub dropped_answers: u64,

@@ -25,6 +25,7 @@ use self::counts::Counters;
 pub use self::counts::Counts;
 use self::disk::DiskThread;
 use self::thread::Worker;
+use crate::named::NamedRecord;
 use crate::prompt::PromptPolicy;
 use crate::record::{Answered, Feedback, Record};
 use crate::store::{Retention, StoreError};
@@ -65,7 +66,7 @@ pub enum Report<'a> {
     Failing {
         /// Why.
         error: &'a StoreError,
-        /// Decisions that wait in memory.
+        /// Decisions, and requests that named their model, that wait in memory.
         waiting: usize,
     },
     /// The file can be written again.
@@ -95,6 +96,7 @@ pub struct Recorder {
 /// What the thread is told.
 pub(crate) enum Message {
     Decided(Box<Record>, Option<Prompt>),
+    Named(Box<NamedRecord>),
     Answered(String, Box<Answered>),
     Feedback(String, Feedback, Box<dyn FnOnce(Known) + Send>),
     /// Commit, then answer.
@@ -135,6 +137,13 @@ impl Recorder {
         let fits = queued.saturating_add(bytes) <= QUEUED_BYTES || queued == 0;
         if !fits || self.send(Message::Decided(record, prompt)).is_err() {
             self.counters.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.counters.dropped_decisions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Records a request that named its model and has been answered. Returns at once.
+    pub fn named(&self, record: Box<NamedRecord>) {
+        if self.send(Message::Named(record)).is_err() {
             self.counters.dropped_decisions.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::jsonl::tests::{answered, record};
+use crate::named::tests::named;
 use crate::prompt::StoredPrompt;
 use crate::store::{Filter, Store};
 
@@ -60,6 +61,25 @@ fn a_decision_its_answer_and_feedback_become_one_record() {
     let a = store.get("a").expect("readable").expect("there");
     assert_eq!((a.answered, a.feedback), (Some(answered()), Some(Feedback { score: 0.5, time_us: 7 })));
     assert_eq!(store.get("c").expect("readable").expect("written when dropped").prompt, None);
+}
+
+#[test]
+fn requests_that_named_their_model_are_written_and_counted() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("records.db");
+    let recorder = Recorder::start(options(&path), CLOCK, |report| panic!("{report:?}")).expect("a thread");
+    recorder.decided(decided("a"), None);
+    recorder.named(Box::new(named()));
+    recorder.flush();
+    assert_eq!(recorder.counts(), Counts { written: 2, ..Counts::default() });
+    assert_eq!(ask(&recorder, &named().id), Known::No, "there is no decision to be judged");
+    let mut found: Vec<NamedRecord> = Vec::new();
+    let each = |record: Result<NamedRecord, StoreError>| {
+        found.push(record?);
+        Ok::<_, StoreError>(())
+    };
+    Store::open(&path).expect("opens").each_named(Filter::default(), each).expect("readable");
+    assert_eq!(found, [named()]);
 }
 
 #[test]
@@ -139,13 +159,14 @@ fn what_finds_no_room_is_dropped_and_counted() {
     recorder.decided(decided("a"), Some(long.clone()));
     recorder.decided(decided("b"), Some(Prompt::from_text("too many bytes with the one before")));
     recorder.decided(decided("c"), None);
+    recorder.named(Box::new(named()));
     recorder.answered("a".to_owned(), answered());
     let (tell, told) = mpsc::channel();
     recorder.feedback("a".to_owned(), Feedback { score: 1.0, time_us: 1 }, move |known| {
         tell.send(known).expect("waited for");
     });
     assert_eq!(told.recv(), Ok(Known::Unclear));
-    assert_eq!(recorder.counts(), Counts { dropped_decisions: 2, dropped_answers: 1, ..Counts::default() });
+    assert_eq!(recorder.counts(), Counts { dropped_decisions: 3, dropped_answers: 1, ..Counts::default() });
     assert_eq!(counters.queued_bytes.load(Ordering::Relaxed), QUEUED_BYTES, "that of the one that waits");
     drop(receiver);
 }

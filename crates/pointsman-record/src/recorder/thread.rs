@@ -10,6 +10,7 @@ use pointsman_domain::Prompt;
 use super::counts::Counters;
 use super::disk::DiskThread;
 use super::{COMMIT_EVERY, Clock, Known, Message, Options, Report};
+use crate::named::NamedRecord;
 use crate::record::Record;
 use crate::store::{Batch, CHECKPOINT_BYTES, StoreError, Writer};
 
@@ -23,7 +24,7 @@ const BATCH: usize = 8192;
 /// Things that are kept in memory while the file cannot be written.
 const KEPT: usize = 32_768;
 
-/// Bytes of decisions that are kept in memory.
+/// Bytes of records that are kept in memory.
 const KEPT_BYTES: usize = 128 << 20;
 
 /// How often it is looked whether something is too old to be kept.
@@ -129,6 +130,7 @@ impl Worker {
     fn take(&mut self, message: Message) {
         match message {
             Message::Decided(record, prompt) => self.decided(*record, prompt),
+            Message::Named(record) => self.named(&record),
             Message::Answered(id, answered) if self.batch.len() < KEPT => self.batch.answered(id, answered),
             Message::Answered(..) => {
                 self.counters.dropped_answers.fetch_add(1, Ordering::Relaxed);
@@ -149,10 +151,20 @@ impl Worker {
             self.counters.queued_bytes.fetch_sub(prompt.text_bytes(), Ordering::Relaxed);
             record.prompt = self.options.prompts.apply(&prompt);
         }
-        let has_room = self.batch.len() < KEPT && self.batch.bytes() < KEPT_BYTES;
-        if !has_room || self.batch.decided(&record).is_err() {
+        if !self.has_room() || self.batch.decided(&record).is_err() {
             self.counters.dropped_decisions.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn named(&mut self, record: &NamedRecord) {
+        if !self.has_room() || self.batch.named(record).is_err() {
+            self.counters.dropped_decisions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether one more record can be kept.
+    fn has_room(&self) -> bool {
+        self.batch.len() < KEPT && self.batch.bytes() < KEPT_BYTES
     }
 
     /// What is known of a decision. Feedback is kept in memory like the rest, as far as there is room.
@@ -193,7 +205,7 @@ impl Worker {
         if !self.batch.is_empty() {
             writer.commit(&self.batch)?;
             let written = std::mem::take(&mut self.batch);
-            self.counters.written.fetch_add(written.decisions() as u64, Ordering::Relaxed);
+            self.counters.written.fetch_add(written.records() as u64, Ordering::Relaxed);
             self.disk.committed(written.bytes());
         }
         Ok(())
@@ -219,7 +231,7 @@ impl Worker {
         let now = (self.clock.monotonic)();
         if self.failing_since.is_none_or(|since| now >= since + REPORT_EVERY) {
             self.failing_since = Some(now);
-            (self.report)(Report::Failing { error, waiting: self.batch.decisions() });
+            (self.report)(Report::Failing { error, waiting: self.batch.records() });
         }
     }
 }

@@ -5,12 +5,15 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use super::{StoreError, schema};
+use crate::named::{NAMED_VERSION, NamedRecord};
 use crate::record::{Feedback, Record, VERSION};
 
 /// A file of records, open for reading.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    /// Whether the file's form has requests that named their model.
+    has_named: bool,
 }
 
 /// Which records are wanted.
@@ -22,8 +25,11 @@ pub struct Filter {
     pub newest: Option<usize>,
 }
 
-/// All columns in the order of [`read_row`].
+/// All columns of `records` in the order of [`read_row`].
 const COLUMNS: &str = "id, decision, answered, score, score_us";
+
+/// The columns of `named` in the order of [`read_named`].
+const NAMED_COLUMNS: &str = "id, request";
 
 impl Store {
     /// Opens the file at `path`, which may be written to at the same time.
@@ -34,11 +40,11 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        schema::version(&connection)?;
-        Ok(Self { connection })
+        let has_named = schema::version(&connection)? >= schema::WITH_NAMED;
+        Ok(Self { connection, has_named })
     }
 
-    /// Hands over the wanted records, oldest first. One that cannot be read is an error in its place, and reading goes
+    /// Hands over the wanted decisions, oldest first. One that cannot be read is an error in its place, and reading goes
     /// on after it until `each` itself fails.
     ///
     /// # Errors
@@ -48,21 +54,49 @@ impl Store {
         filter: Filter,
         mut each: impl FnMut(Result<Record, StoreError>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.rows("records", COLUMNS, filter, |row| each(read_row(row)))
+    }
+
+    /// Hands over the wanted requests that named their model, in the order in which their answers ended, or with
+    /// [`Filter::newest`] oldest first; none of a file that is older than such records. One that cannot be read is an error in
+    /// its place, as with [`Store::each`].
+    ///
+    /// # Errors
+    /// When the file cannot be read, and whatever `each` returns.
+    pub fn each_named<E: From<StoreError>>(
+        &self,
+        filter: Filter,
+        mut each: impl FnMut(Result<NamedRecord, StoreError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.has_named {
+            return Ok(());
+        }
+        self.rows("named", NAMED_COLUMNS, filter, |row| each(read_named(row)))
+    }
+
+    /// The wanted rows of a table.
+    fn rows<E: From<StoreError>>(
+        &self,
+        table: &str,
+        columns: &str,
+        filter: Filter,
+        mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let newest = filter.newest.map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
         let since = i64::try_from(filter.since_us).unwrap_or(i64::MAX);
         let sql = if filter.newest.is_some() {
             format!(
-                "SELECT {COLUMNS} FROM (SELECT * FROM records WHERE time_us >= ?1 ORDER BY time_us DESC, id DESC LIMIT ?2) \
+                "SELECT {columns} FROM (SELECT * FROM {table} WHERE time_us >= ?1 ORDER BY time_us DESC, id DESC LIMIT ?2) \
                  ORDER BY time_us, id"
             )
         } else {
             // In the order of the rows, which is that of writing: sorting a million rows would cost more than reading.
-            format!("SELECT {COLUMNS} FROM records WHERE time_us >= ?1 LIMIT ?2")
+            format!("SELECT {columns} FROM {table} WHERE time_us >= ?1 LIMIT ?2")
         };
         let mut statement = self.connection.prepare(&sql).map_err(StoreError::from)?;
         let mut rows = statement.query(params![since, newest]).map_err(StoreError::from)?;
         while let Some(row) = rows.next().map_err(StoreError::from)? {
-            each(read_row(row))?;
+            each(row)?;
         }
         Ok(())
     }
@@ -77,7 +111,7 @@ impl Store {
         found.transpose()
     }
 
-    /// How many records there are.
+    /// How many decisions there are.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -104,6 +138,20 @@ fn read_row(row: &Row<'_>) -> Result<Record, StoreError> {
     if let Some(score) = row.get::<_, Option<f64>>(3)? {
         let time_us = row.get::<_, Option<i64>>(4)?.and_then(|us| u64::try_from(us).ok()).unwrap_or_default();
         record.feedback = Some(Feedback { score, time_us });
+    }
+    Ok(record)
+}
+
+fn read_named(row: &Row<'_>) -> Result<NamedRecord, StoreError> {
+    let id: String = row.get(0)?;
+    let broken = |detail: String| StoreError::Record { id: id.clone(), detail };
+    let request = row.get_ref(1)?.as_str().map_err(|error| broken(error.to_string()))?;
+    let record: NamedRecord = serde_json::from_str(request).map_err(|error| broken(error.to_string()))?;
+    if record.version > NAMED_VERSION {
+        return Err(broken(format!(
+            "version {} is newer than this program; update pointsman",
+            record.version
+        )));
     }
     Ok(record)
 }

@@ -1,6 +1,6 @@
 //! Old records make way.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
 
@@ -18,6 +18,9 @@ const AT_A_TIME: i64 = 4096;
 
 const US_PER_DAY: u64 = 86_400_000_000;
 
+/// What grows: decisions, and requests that named their model.
+const TABLES: [&str; 2] = ["records", "named"];
+
 /// Deletes some of what is not to be kept. Returns whether there may be more.
 pub(super) fn prune(
     connection: &Connection,
@@ -25,17 +28,12 @@ pub(super) fn prune(
     now_unix_us: u64,
 ) -> Result<bool, StoreError> {
     let oldest = now_unix_us.saturating_sub(u64::from(retention.days) * US_PER_DAY);
-    let too_old = connection.execute(
-        "DELETE FROM records WHERE rowid IN \
-         (SELECT rowid FROM records WHERE time_us < ?1 ORDER BY time_us LIMIT ?2)",
-        params![i64::try_from(oldest).unwrap_or(i64::MAX), AT_A_TIME],
-    )?;
+    let too_old = delete_before(connection, i64::try_from(oldest).unwrap_or(i64::MAX))?;
     let too_many = if bytes_in_use(connection)? > u64::from(retention.mebibytes) << 20 {
-        let count: i64 = connection.query_row("SELECT count(*) FROM records", [], |row| row.get(0))?;
-        connection.execute(
-            "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records ORDER BY time_us LIMIT ?1)",
-            params![AT_A_TIME.min(count / 20 + 1)],
-        )?
+        match end_of_the_oldest(connection)? {
+            Some(end) => delete_before(connection, end.saturating_add(1))?,
+            None => 0,
+        }
     } else {
         0
     };
@@ -46,6 +44,28 @@ pub(super) fn prune(
         while pages.next()?.is_some() {}
     }
     Ok(too_old + too_many > 0)
+}
+
+/// Deletes the oldest of what is older than `end_us`. Returns how many.
+fn delete_before(connection: &Connection, end_us: i64) -> Result<usize, StoreError> {
+    let mut deleted = 0;
+    for table in TABLES {
+        let sql = format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE time_us < ?1 ORDER BY time_us LIMIT ?2)"
+        );
+        deleted += connection.execute(&sql, params![end_us, AT_A_TIME])?;
+    }
+    Ok(deleted)
+}
+
+/// When the oldest twentieth of all records ends; nothing if there are none.
+fn end_of_the_oldest(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    let count = "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM named)";
+    let count: i64 = connection.query_row(count, [], |row| row.get(0))?;
+    let nth = "SELECT time_us FROM (SELECT time_us FROM records UNION ALL SELECT time_us FROM named) \
+               ORDER BY time_us LIMIT 1 OFFSET ?1";
+    let others = (count / 20).min(AT_A_TIME - 1);
+    Ok(connection.query_row(nth, params![others], |row| row.get(0)).optional()?)
 }
 
 /// Bytes of the database that hold something.

@@ -11,8 +11,8 @@ const APPLICATION_ID: i32 = 0x5074_734d;
 /// `PRAGMA user_version`.
 ///
 /// `decision` is a [`Record`](crate::Record) as JSON without `answered` and `feedback`, which come later and have columns
-/// of their own. The view is for people and their tools.
-const MIGRATIONS: [&str; 2] = [
+/// of their own. `request` is a [`NamedRecord`](crate::NamedRecord) as JSON. The views are for people and their tools.
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE records (
         id          TEXT    NOT NULL UNIQUE,
@@ -66,7 +66,38 @@ const MIGRATIONS: [&str; 2] = [
         score
     FROM records;
 ",
+    "
+    CREATE TABLE named (
+        id          TEXT    NOT NULL UNIQUE,
+        time_us     INTEGER NOT NULL,
+        request     TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX named_by_time ON named (time_us);
+    CREATE VIEW requests AS SELECT * FROM decisions UNION ALL SELECT
+        id,
+        datetime(time_us / 1000000, 'unixepoch') AS time_utc,
+        request ->> '$.endpoint'                 AS endpoint,
+        request ->> '$.key'                      AS key,
+        NULL                                     AS table_name,
+        NULL                                     AS task,
+        NULL                                     AS band,
+        NULL                                     AS confidence,
+        request ->> '$.rule'                     AS rule,
+        NULL                                     AS reason,
+        request ->> '$.model'                    AS model,
+        request ->> '$.target'                   AS target,
+        request ->> '$.answered.end'             AS reply_end,
+        request ->> '$.answered.usage.input'     AS input_tokens,
+        request ->> '$.answered.usage.output'    AS output_tokens,
+        request ->> '$.answered.cost'            AS cost_usd,
+        request ->> '$.answered.total_us'        AS total_us,
+        NULL                                     AS score
+    FROM named;
+",
 ];
+
+/// The first form that has requests which named their model.
+pub(super) const WITH_NAMED: i32 = 3;
 
 /// Version of the form that this program writes.
 #[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "a handful of versions")]

@@ -6,6 +6,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::jsonl::tests::{answered, record};
+use crate::named::NamedRecord;
+use crate::named::tests::named;
 use crate::record::{Feedback, Record};
 
 struct Folder(tempfile::TempDir);
@@ -36,6 +38,24 @@ fn read(path: &Path, filter: Filter) -> Vec<Record> {
     let store = Store::open(path).expect("opens");
     store
         .each(filter, |record| {
+            records.push(record?);
+            Ok::<_, StoreError>(())
+        })
+        .expect("readable");
+    records
+}
+
+fn batch_of_named(records: &[NamedRecord]) -> Batch {
+    let mut batch = Batch::default();
+    records.iter().try_for_each(|record| batch.named(record)).expect("JSON");
+    batch
+}
+
+fn read_named(path: &Path, filter: Filter) -> Vec<NamedRecord> {
+    let mut records = Vec::new();
+    let store = Store::open(path).expect("opens");
+    store
+        .each_named(filter, |record| {
             records.push(record?);
             Ok::<_, StoreError>(())
         })
@@ -103,6 +123,40 @@ fn records_are_chosen_by_age_and_number() {
 }
 
 #[test]
+fn requests_that_named_their_model_stand_beside_decisions() {
+    let folder = Folder::new();
+    let path = folder.path("records.db");
+    let mut writer = Writer::open(&path).expect("made");
+    let of = |id: &str, time_us| NamedRecord { id: id.to_owned(), time_us, ..named() };
+    let mut both = batch(&[decided("a", 1)]);
+    [of("x", 1), of("y", 2)].iter().try_for_each(|record| both.named(record)).expect("JSON");
+    assert_eq!((both.len(), both.records()), (3, 3));
+    writer.commit(&both).expect("written");
+    writer.commit(&batch_of_named(&[of("x", 1)])).expect("there already");
+    assert_eq!(ids(&read(&path, Filter::default())), ["a"]);
+    assert_eq!(read_named(&path, Filter::default()), [of("x", 1), of("y", 2)], "bit for bit");
+    for filter in [Filter { since_us: 2, newest: None }, Filter { since_us: 0, newest: Some(1) }] {
+        assert_eq!(read_named(&path, filter), [of("y", 2)], "{filter:?}");
+    }
+    assert_eq!(Store::open(&path).expect("opens").count().expect("readable"), 1, "decisions");
+    let sums = "SELECT count(*) || ' ' || sum(rule = 'named') || ' ' || count(task) || ' ' || sum(output_tokens) FROM requests";
+    let sums: String = writer.connection().query_row(sums, [], |row| row.get(0)).expect("a view of both");
+    assert_eq!(sums, "3 2 1 14", "the decision has no answer");
+
+    let sql = "UPDATE named SET request = '{}' WHERE id = 'x'; \
+               UPDATE named SET request = json_set(request, '$.version', 99) WHERE id = 'y'";
+    writer.connection().execute_batch(sql).expect("changed");
+    let mut said = Vec::new();
+    let each = |record: Result<NamedRecord, StoreError>| {
+        said.push(record.expect_err("unreadable").to_string());
+        Ok::<_, StoreError>(())
+    };
+    Store::open(&path).expect("opens").each_named(Filter::default(), each).expect("readable");
+    assert!(said[0].starts_with("record x: missing field"), "{said:?}");
+    assert_eq!(said[1], "record y: version 99 is newer than this program; update pointsman");
+}
+
+#[test]
 fn a_record_that_is_broken_is_named_and_passed_over() {
     let folder = Folder::new();
     let path = folder.path("records.db");
@@ -128,6 +182,7 @@ fn a_record_that_is_broken_is_named_and_passed_over() {
 const FORMS: &[(u32, &str)] = &[
     (1, include_str!("../../tests/fixtures/store-1.sql")),
     (2, include_str!("../../tests/fixtures/store-2.sql")),
+    (3, include_str!("../../tests/fixtures/store-3.sql")),
 ];
 
 #[test]
@@ -144,9 +199,14 @@ fn files_of_older_forms_are_read_and_written() {
             _ => record(),
         };
         assert_eq!((ids(&before)[0], before[0].version, &before[1]), (first, 1, &second));
+        let named_before = read_named(&path, Filter::default());
+        assert_eq!(named_before, if *form < 3 { vec![] } else { vec![named()] });
         let mut writer = Writer::open(&path).expect("brought up to date");
         writer.commit(&batch(&[decided("new", 1_763_700_000_000_001)])).expect("written");
         assert_eq!(ids(&read(&path, Filter::default())), [first, &record().id, "new"]);
+        let new = NamedRecord { id: "new".to_owned(), ..named() };
+        writer.commit(&batch_of_named(std::slice::from_ref(&new))).expect("written");
+        assert_eq!(read_named(&path, Filter::default()), [named_before, vec![new]].concat());
         let connection = writer.connection();
         let keys = "SELECT group_concat(ifnull(key, '-'), ' ') FROM (SELECT key FROM decisions ORDER BY time_utc, id)";
         let keys: String = connection.query_row(keys, [], |row| row.get(0)).expect("the view is up to date");
@@ -211,8 +271,15 @@ fn what_is_too_old_or_too_much_is_deleted_oldest_first() {
     assert!(!writer.prune(keep, 9 * DAY_US).expect("deleted"), "and now there is not");
     assert_eq!(ids(&read(&path, Filter::default())), ["5", "6", "7", "8", "9"]);
 
+    let of = |id: &str, time_us| NamedRecord { id: id.to_owned(), time_us, ..named() };
+    writer.commit(&batch_of_named(&[of("x", 4 * DAY_US), of("y", 5 * DAY_US)])).expect("written");
+    while writer.prune(keep, 9 * DAY_US).expect("deleted") {}
+    assert_eq!(read_named(&path, Filter::default()), [of("y", 5 * DAY_US)], "those of the same age");
+
     let many: Vec<Record> = (0..2000).map(|i| decided(&format!("more {i}"), 20 * DAY_US + i)).collect();
     writer.commit(&batch(&many)).expect("written");
+    let (old, new) = (of("old", 18 * DAY_US), of("new", 20 * DAY_US + 5000));
+    writer.commit(&batch_of_named(&[old, new.clone()])).expect("written");
     let size = || {
         writer.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("checkpoint");
         std::fs::metadata(&path).expect("there").len()
@@ -224,6 +291,7 @@ fn what_is_too_old_or_too_much_is_deleted_oldest_first() {
     let left = read(&path, Filter::default());
     assert!(left.len() > 300, "{} are left", left.len());
     assert_eq!(left.last().expect("some").id, "more 1999", "the newest stay");
+    assert_eq!(read_named(&path, Filter::default()), [new], "the oldest go, whatever they are of");
 }
 
 #[cfg(unix)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{Retention, StoreError, retention, schema};
+use crate::named::NamedRecord;
 use crate::record::{Answered, Feedback, Record};
 
 /// How long a commit waits for another process that writes. What is to be written meanwhile is kept in memory.
@@ -24,6 +25,7 @@ pub(crate) struct Writer {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     decided: Vec<Row>,
+    named: Vec<NamedRow>,
     places: HashMap<String, usize>,
     answered: Vec<(String, Box<Answered>)>,
     feedback: Vec<(String, Feedback)>,
@@ -40,24 +42,32 @@ struct Row {
     feedback: Option<Feedback>,
 }
 
+/// A request that named its model and is not in the file yet.
+#[derive(Debug)]
+struct NamedRow {
+    id: String,
+    time_us: u64,
+    request: String,
+}
+
 impl Batch {
     /// How many things are to be written.
     pub(crate) fn len(&self) -> usize {
-        self.decided.len() + self.answered.len() + self.feedback.len()
+        self.records() + self.answered.len() + self.feedback.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of the decisions, prompts included.
+    /// Bytes of the records, prompts included.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many decisions there are.
-    pub(crate) fn decisions(&self) -> usize {
-        self.decided.len()
+    /// How many decisions and requests that named their model there are.
+    pub(crate) fn records(&self) -> usize {
+        self.decided.len() + self.named.len()
     }
 
     /// Adds a decision of which nothing more is known yet.
@@ -68,6 +78,15 @@ impl Batch {
         self.places.insert(id.clone(), self.decided.len());
         let (id, time_us) = (id.clone(), *time_us);
         self.decided.push(Row { id, time_us, decision, answered: None, feedback: None });
+        Ok(())
+    }
+
+    /// Adds a request that named its model.
+    pub(crate) fn named(&mut self, record: &NamedRecord) -> Result<(), StoreError> {
+        let NamedRecord { id, time_us, .. } = record;
+        let request = json(id, record)?;
+        self.bytes += request.len();
+        self.named.push(NamedRow { id: id.clone(), time_us: *time_us, request });
         Ok(())
     }
 
@@ -120,6 +139,7 @@ impl Writer {
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         insert(&transaction, &batch.decided)?;
+        insert_named(&transaction, &batch.named)?;
         let mut answer = transaction.prepare("UPDATE records SET answered = ?2 WHERE id = ?1")?;
         for (id, answered) in &batch.answered {
             answer.execute(params![id, json(id, answered)?])?;
@@ -162,6 +182,15 @@ fn insert(transaction: &Transaction<'_>, rows: &[Row]) -> Result<(), StoreError>
         let answered = answered.as_ref().map(|answered| json(id, answered)).transpose()?;
         let (score, score_us) = feedback.map(|told| (told.score, stored(told.time_us))).unzip();
         insert.execute(params![id, stored(*time_us), decision, answered, score, score_us])?;
+    }
+    Ok(())
+}
+
+fn insert_named(transaction: &Transaction<'_>, rows: &[NamedRow]) -> Result<(), StoreError> {
+    let mut insert =
+        transaction.prepare("INSERT OR IGNORE INTO named (id, time_us, request) VALUES (?1, ?2, ?3)")?;
+    for NamedRow { id, time_us, request } in rows {
+        insert.execute(params![id, stored(*time_us), request])?;
     }
     Ok(())
 }

@@ -19,10 +19,10 @@ impl ReplyFacts {
     /// Takes what a reply, or an event of its stream, says. What it does not say stays as it is.
     ///
     /// Dialects put it into the object itself, into the message with which a stream begins, or into the response with which
-    /// it ends.
+    /// it ends. What is blank is not said: Azure's first chunk has an id and a model without a letter.
     pub(super) fn take(&mut self, told: &Value) {
         for part in [told, &told["message"], &told["response"]] {
-            let text = |key: &str| part[key].as_str().map(str::to_owned);
+            let text = |key: &str| part[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
             self.id = self.id.take().or_else(|| text("id"));
             self.model = self.model.take().or_else(|| text("model"));
             self.ended(0, part["stop_reason"].as_str().or_else(|| end_of_response(part)));
@@ -34,7 +34,7 @@ impl ReplyFacts {
     }
 
     fn ended(&mut self, choice: u64, reason: Option<&str>) {
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
             self.finish_reasons.insert(choice, reason.to_owned());
         }
     }
@@ -68,7 +68,9 @@ mod tests {
         assert_eq!(known(&[both]), "c m {0: \"stop\", 1: \"length\"}");
         let (on, last) = (chat(&[choice(0, None)]), chat(&[choice(0, Some("stop"))]));
         assert_eq!(known(&[on.clone(), last]), "c m {0: \"stop\"}");
-        assert_eq!(known(&[on]), "c m {}", "it broke off");
+        assert_eq!(known(std::slice::from_ref(&on)), "c m {}", "it broke off");
+        let blank = json!({"id": "", "model": "", "choices": [{"index": 0, "finish_reason": ""}]});
+        assert_eq!(known(&[blank, on]), "c m {}", "Azure begins so");
         let message = json!({"id": "a", "model": "m", "stop_reason": "end_turn"});
         assert_eq!(known(&[message]), "a m {0: \"end_turn\"}");
         let start = json!({"message": {"id": "a", "model": "m", "stop_reason": null}});

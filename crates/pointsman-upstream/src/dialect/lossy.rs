@@ -11,7 +11,8 @@ pub struct Lossy(BTreeSet<String>);
 /// How long the header may get; what does not fit is counted.
 const HEADER_BYTES: usize = 2_000;
 
-/// How many paths are kept, so that a stream without end cannot fill the memory; further ones are not counted.
+/// How many paths are kept, so that a stream without end cannot fill the memory; further ones are not counted. A path that
+/// alone fills the header is cut.
 const PATHS: usize = 10_000;
 
 impl Lossy {
@@ -23,7 +24,9 @@ impl Lossy {
 
     pub(crate) fn add(&mut self, path: impl Into<String>) {
         if self.0.len() < PATHS {
-            self.0.insert(path.into());
+            let mut path = path.into();
+            path.truncate(path.floor_char_boundary(HEADER_BYTES));
+            self.0.insert(path);
         }
     }
 
@@ -91,5 +94,14 @@ mod tests {
         let header = lossy.header().expect("some");
         assert!(header.len() < HEADER_BYTES + 20, "{header:?}");
         assert!(header.to_str().expect("ASCII").contains(",+"), "{header:?}");
+    }
+
+    #[test]
+    fn the_memory_of_many_long_paths_is_limited() {
+        let mut lossy = Lossy::new();
+        lossy.add("é".repeat(HEADER_BYTES));
+        assert_eq!(lossy.paths().map(str::len).collect::<Vec<_>>(), [HEADER_BYTES]);
+        (0..=PATHS).for_each(|n| lossy.add(n.to_string()));
+        assert_eq!(lossy.paths().count(), PATHS);
     }
 }

@@ -57,7 +57,7 @@ pub(crate) enum RecordsCommand {
 pub(crate) enum ExportFormat {
     /// A record as JSON in each line
     Jsonl,
-    /// Columns for DuckDB, Polars, pandas, Spark, with the whole record beside them
+    /// Columns for DuckDB, Polars, pandas, Spark, with the whole record beside them; of decisions alone
     Parquet,
 }
 

@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 use pointsman_domain::ProviderName;
 use pointsman_eval::audit::{Audit, Report, SignOff};
 use pointsman_eval::report::{audit_markdown, audit_page};
+use pointsman_record::Entry;
 use serde::Serialize;
 
 use super::Outcome;
 use super::in_force::{InForce, NO_RECORDS, say_missing, say_unreadable};
-use super::record_file::RecordFile;
+use super::record_file::{RecordFile, say_left_aside};
 use crate::cli::{AuditArgs, AuditFormat, Global};
 use crate::config::Config;
 
@@ -21,7 +22,13 @@ pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result<Outcome> {
     let in_force = InForce::read(config, &args.tables, global)?;
     let first_party = first_party(args, configured, &in_force)?;
     let mut audit = Audit::new(in_force.versions(), &first_party);
-    let unreadable = file.each(filter, |record| Ok(audit.add(&record)?))?;
+    let unreadable = file.each(filter, |entry| {
+        match entry {
+            Entry::Decided(record) => audit.add(&record)?,
+            Entry::Named(record) => audit.leave_aside(&record)?,
+        }
+        Ok(())
+    })?;
     if unreadable > 0 {
         // Nobody could compute a report again from the records that it leaves out.
         say_unreadable(unreadable, file.path());
@@ -45,6 +52,7 @@ fn say_what_was_not_judged(report: &Report) {
     if report.records == 0 {
         anstream::eprintln!("{NO_RECORDS}");
     }
+    say_left_aside(report.named);
     if !report.is_complete() {
         say_missing(report.replayed.other_table, report.records);
     }

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use pointsman_record::{Filter, Record, Store, StoreError};
+use pointsman_record::{Entry, Filter, Record, Store, StoreError};
 
 use crate::cli::RecordsArgs;
 use crate::config::Config;
@@ -27,6 +27,15 @@ pub(super) struct RecordFile {
 enum Content {
     Database(Store),
     Lines,
+}
+
+/// What a file has beside the decisions that were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// Records that cannot be read.
+    pub(super) unreadable: usize,
+    /// Requests that named their model.
+    pub(super) named: u64,
 }
 
 impl RecordFile {
@@ -58,35 +67,59 @@ impl RecordFile {
         &self.path
     }
 
-    /// Hands over the wanted records, oldest first, and returns how many others cannot be read. Those are named on
-    /// standard error.
-    pub(super) fn each(&self, filter: Filter, mut each: impl FnMut(Record) -> Result<()>) -> Result<usize> {
+    /// Hands over the wanted decisions, oldest first, and leaves aside the requests that named their model. What cannot be read
+    /// is named on standard error.
+    pub(super) fn decisions(
+        &self,
+        filter: Filter,
+        mut each: impl FnMut(Record) -> Result<()>,
+    ) -> Result<Beside> {
+        let mut named = 0;
+        let unreadable = self.each(filter, |entry| match entry {
+            Entry::Decided(record) => each(*record),
+            Entry::Named(_) => {
+                named += 1;
+                Ok(())
+            }
+        })?;
+        Ok(Beside { unreadable, named })
+    }
+
+    /// Hands over the wanted records, of JSON lines in their order, of a database all decisions first, and returns how many
+    /// others cannot be read. Those are named on standard error. The newest are those of decisions.
+    pub(super) fn each(&self, filter: Filter, mut each: impl FnMut(Entry) -> Result<()>) -> Result<usize> {
         let mut unreadable = 0;
         let mut skip = |error: &dyn std::fmt::Display| {
             unreadable += 1;
             anstream::eprintln!("{} {}: {error}", styled(WARNING, "skipped:"), self.path.display());
         };
         match &self.content {
-            Content::Database(store) => store.each(filter, |record| match record {
-                Ok(record) => each(record),
-                Err(error @ StoreError::Record { .. }) => {
-                    skip(&error);
-                    Ok(())
+            Content::Database(store) => {
+                let mut hand_over = |entry: Result<Entry, StoreError>| match entry {
+                    Ok(entry) => each(entry),
+                    Err(error @ StoreError::Record { .. }) => {
+                        skip(&error);
+                        Ok(())
+                    }
+                    Err(error) => Err(error.into()),
+                };
+                store.each(filter, |record| hand_over(record.map(Entry::from)))?;
+                if filter.newest.is_none() {
+                    store.each_named(filter, |record| hand_over(record.map(Entry::from)))?;
                 }
-                Err(error) => Err(error.into()),
-            })?,
+            }
             Content::Lines => {
                 let file = BufReader::new(File::open(&self.path)?);
-                let records = pointsman_record::read(file).filter_map(|record| match record {
-                    Ok(record) => (record.time_us >= filter.since_us).then_some(record),
+                let entries = pointsman_record::read_all(file).filter_map(|entry| match entry {
+                    Ok(entry) => (entry.time_us() >= filter.since_us).then_some(entry),
                     Err(error) => {
                         skip(&error);
                         None
                     }
                 });
                 match filter.newest {
-                    None => records.into_iter().try_for_each(each)?,
-                    Some(newest) => last(records, newest).into_iter().try_for_each(each)?,
+                    None => entries.into_iter().try_for_each(each)?,
+                    Some(newest) => last(entries, newest).into_iter().try_for_each(each)?,
                 }
             }
         }
@@ -94,11 +127,18 @@ impl RecordFile {
     }
 }
 
-/// The last `count` of `records`.
-fn last(records: impl Iterator<Item = Record>, count: usize) -> VecDeque<Record> {
+/// Tells on standard error of requests that named their model, if there are any.
+pub(super) fn say_left_aside(named: u64) {
+    if named > 0 {
+        anstream::eprintln!("{named} requests named their model and are left aside");
+    }
+}
+
+/// The last `count` decisions among `entries`.
+fn last(entries: impl Iterator<Item = Entry>, count: usize) -> VecDeque<Entry> {
     let mut kept = VecDeque::new();
-    for record in records {
-        kept.push_back(record);
+    for entry in entries.filter(|entry| matches!(entry, Entry::Decided(_))) {
+        kept.push_back(entry);
         if kept.len() > count {
             kept.pop_front();
         }

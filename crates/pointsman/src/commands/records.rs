@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pointsman_record::{ColumnsWriter, Filter, Record};
+use pointsman_record::{ColumnsWriter, Entry, Filter, Record};
 
-use super::record_file::RecordFile;
+use super::record_file::{RecordFile, say_left_aside};
 use super::{Outcome, stats};
 use crate::cli::{ExportFormat, Global, RecordsArgs, RecordsCommand};
 use crate::config::Config;
@@ -31,14 +31,14 @@ fn list(args: &RecordsArgs, limit: usize, global: &Global) -> Result<Outcome> {
     let filter = Filter { newest: Some(limit), ..filter };
     if global.json {
         let mut records = Vec::new();
-        file.each(filter, |record| {
+        file.decisions(filter, |record| {
             records.push(record);
             Ok(())
         })?;
         anstream::println!("{}", serde_json::to_string_pretty(&records)?);
         return Ok(Outcome::Done);
     }
-    file.each(filter, |record| {
+    file.decisions(filter, |record| {
         anstream::println!("{}", line(&record));
         Ok(())
     })?;
@@ -88,18 +88,23 @@ fn export(args: &RecordsArgs, format: ExportFormat, out: &Path, global: &Global)
     let mut written = 0_usize;
     match format {
         ExportFormat::Jsonl => {
-            file.each(filter, |record| {
+            file.each(filter, |entry| {
                 written += 1;
-                pointsman_record::write(&mut writer, &record).with_context(place)
+                let result = match entry {
+                    Entry::Decided(record) => pointsman_record::write(&mut writer, &record),
+                    Entry::Named(record) => pointsman_record::write_named(&mut writer, &record),
+                };
+                result.with_context(place)
             })?;
         }
         ExportFormat::Parquet => {
             let mut columns = ColumnsWriter::new(&mut writer).with_context(place)?;
-            file.each(filter, |record| {
+            let beside = file.decisions(filter, |record| {
                 written += 1;
                 columns.add(record).with_context(place)
             })?;
             columns.finish().with_context(place)?;
+            say_left_aside(beside.named);
         }
     }
     writer.flush().with_context(place)?;

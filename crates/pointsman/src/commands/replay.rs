@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Outcome;
 use super::in_force::{InForce, NO_RECORDS, say_missing, say_unreadable};
-use super::record_file::RecordFile;
+use super::record_file::{Beside, RecordFile, say_left_aside};
 use crate::cli::{Global, ReplayArgs};
 use crate::config::Config;
 use crate::model;
@@ -46,6 +46,7 @@ pub(crate) fn run(args: &ReplayArgs, global: &Global) -> Result<Outcome> {
     } else {
         print(&replayed, args, seconds);
     }
+    say_left_aside(replayed.beside.named);
     let is_checked = !is_check(args) || say_unchecked(&replayed, &file);
     Ok(if replayed.report.unfaithful > 0 || !is_checked { Outcome::No } else { Outcome::Done })
 }
@@ -56,10 +57,11 @@ fn say_unchecked(replayed: &Replayed, file: &RecordFile) -> bool {
     if other_table > 0 {
         say_missing(other_table, records);
     }
-    if replayed.unreadable > 0 {
-        say_unreadable(replayed.unreadable, file.path());
+    let unreadable = replayed.beside.unreadable;
+    if unreadable > 0 {
+        say_unreadable(unreadable, file.path());
     }
-    other_table == 0 && replayed.unreadable == 0
+    other_table == 0 && unreadable == 0
 }
 
 /// Whether it is asked that every decision follows from labels and table, not what would change.
@@ -70,7 +72,7 @@ fn is_check(args: &ReplayArgs) -> bool {
 /// What was found, and what could not be used.
 struct Replayed {
     report: Report,
-    unreadable: usize,
+    beside: Beside,
     without_prompt: usize,
 }
 
@@ -82,12 +84,12 @@ fn recorded(
     progress: impl Fn(u64),
 ) -> Result<Replayed> {
     let mut replay = Replay::among(versions);
-    let unreadable = file.each(filter, |record| {
+    let beside = file.decisions(filter, |record| {
         replay.add(&record, None);
         progress(1);
         Ok(())
     })?;
-    Ok(Replayed { report: replay.finish(), unreadable, without_prompt: 0 })
+    Ok(Replayed { report: replay.finish(), beside, without_prompt: 0 })
 }
 
 /// Goes by the labels that `classifier` gives now. Records without their whole prompt are left out.
@@ -110,7 +112,7 @@ fn relabelled(
         prompts.clear();
         Ok(())
     };
-    let unreadable = file.each(filter, |mut record| {
+    let beside = file.decisions(filter, |mut record| {
         let Some(StoredPrompt::Full(prompt)) = record.prompt.take() else {
             without_prompt += 1;
             return Ok(());
@@ -122,7 +124,7 @@ fn relabelled(
     if !prompts.is_empty() {
         classify(&mut records, &mut prompts)?;
     }
-    Ok(Replayed { report: replay.finish(), unreadable, without_prompt })
+    Ok(Replayed { report: replay.finish(), beside, without_prompt })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer records than a float counts exactly")]
@@ -131,20 +133,20 @@ fn per_second(report: &Report, seconds: f64) -> f64 {
 }
 
 fn print_json(replayed: &Replayed, against: &str, seconds: f64) -> Result<()> {
-    let Replayed { report, unreadable, without_prompt } = replayed;
+    let Replayed { report, beside, without_prompt } = replayed;
     let report = json!({
-        "against": against, "report": report, "unreadable": unreadable, "without_prompt": without_prompt,
-        "seconds": seconds, "records_per_second": per_second(report, seconds),
+        "against": against, "report": report, "unreadable": beside.unreadable, "named": beside.named,
+        "without_prompt": without_prompt, "seconds": seconds, "records_per_second": per_second(report, seconds),
     });
     anstream::println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(())
 }
 
 fn print(replayed: &Replayed, args: &ReplayArgs, seconds: f64) {
-    let Replayed { report, unreadable, without_prompt } = replayed;
+    let Replayed { report, beside, without_prompt } = replayed;
     anstream::println!("{}", report.to_string().trim_end());
     for (count, why) in
-        [(*unreadable, "cannot be read"), (*without_prompt, "were recorded without their prompt")]
+        [(beside.unreadable, "cannot be read"), (*without_prompt, "were recorded without their prompt")]
     {
         if count > 0 {
             anstream::println!("\n{count} records {why} and are left out");

@@ -1,6 +1,7 @@
 //! `pointsman records stats`: records summed up.
 
 use anyhow::Result;
+use pointsman_record::Entry;
 use serde_json::json;
 
 use super::Outcome;
@@ -19,8 +20,11 @@ pub(crate) fn run(args: &StatsArgs, global: &Global) -> Result<Outcome> {
     if let Some(error) = summing.baseline_error().filter(|_| args.baseline.is_some()) {
         anyhow::bail!("--baseline: {error}");
     }
-    let unreadable = file.each(filter, |record| {
-        summing.add(&record);
+    let unreadable = file.each(filter, |entry| {
+        match entry {
+            Entry::Decided(record) => summing.add(&record),
+            Entry::Named(record) => summing.add_named(&record),
+        }
         Ok(())
     })?;
     let stats = summing.finish();
@@ -48,9 +52,14 @@ fn print(stats: &Stats) {
     if let (Some(first), Some(last)) = (stats.first_us, stats.last_us) {
         anstream::println!("from {} to {} UTC", time::utc(first), time::utc(last));
     }
-    let Stats { input_tokens, output_tokens, cost_usd, with_cost, .. } = stats;
+    let Stats { named, input_tokens, output_tokens, cost_usd, with_cost, .. } = stats;
+    if *named > 0 {
+        anstream::println!(
+            "{named} more requests named their model: they are in all that follows but savings"
+        );
+    }
     anstream::println!(
-        "tokens {input_tokens} in, {output_tokens} out; ${cost_usd:.4} for {with_cost} records with a price"
+        "tokens {input_tokens} in, {output_tokens} out; ${cost_usd:.4} for {with_cost} requests with a price"
     );
     if let Some(mean) = stats.mean_score {
         anstream::println!("score {mean:.2} on average for {} answers", stats.with_score);

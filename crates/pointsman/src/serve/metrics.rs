@@ -153,7 +153,11 @@ impl Metrics {
             "Prompts that wait to be labelled",
             self.classify_waiting.clone(),
         );
-        registry.register("records", "Decisions that were recorded", self.records.clone());
+        registry.register(
+            "records",
+            "Decisions, and requests that named their model, that were recorded",
+            self.records.clone(),
+        );
         registry.register(
             "record_drops",
             "Decisions, and answers to them, that found no room on the way to the file",

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::clock;
 use super::routing::{Arrival, Routed};
+use super::traffic::Named;
 
 /// What labels: its name and version, and the hash of its weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +109,13 @@ impl Recording {
         }
     }
 
+    /// Records a request that named a model and whose answer ended at `now_us`.
+    pub(super) fn named(&self, named: &Named, answered: &Answered, now_us: u64) {
+        if let Some(recorder) = &self.recorder {
+            recorder.named(Box::new(named.record(answered, now_us)));
+        }
+    }
+
     /// Records how good the answer to a decision was; nothing if records are off.
     pub(super) async fn feedback(&self, id: String, feedback: Feedback) -> Option<Known> {
         let recorder = self.recorder.as_ref()?;
@@ -133,7 +141,7 @@ impl Recording {
         let Counts { written, dropped_decisions, dropped_answers, .. } = recorder.counts();
         if dropped_decisions + dropped_answers > 0 {
             anstream::eprintln!(
-                "warning: {written} decisions were recorded; {dropped_decisions} decisions and {dropped_answers} answers \
+                "warning: {written} requests were recorded; {dropped_decisions} requests and {dropped_answers} answers \
                  were not, for want of room"
             );
         }

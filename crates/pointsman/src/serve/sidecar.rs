@@ -67,9 +67,11 @@ impl Sidecar {
         self.recording.answered(id, answered);
     }
 
-    /// The answer to a request that named a model has ended. It is no decision, so that there is nothing to record.
+    /// The answer to a request that named a model has ended. It is no decision.
     pub(super) fn named(&self, named: Named, answered: &Answered) {
-        self.traffic.named(named, answered, clock::now().0);
+        let now_us = clock::now().0;
+        self.recording.named(&named, answered, now_us);
+        self.traffic.named(named, answered, now_us);
     }
 
     /// Tables and providers as they are now.

@@ -71,7 +71,15 @@ fn sum(live: &Live, path: &Path, since_us: u64, baseline: Option<&str>) -> Resul
         }
         Ok::<(), StoreError>(())
     };
-    store.each(Filter { since_us, newest: None }, each).map_err(cannot)?;
+    let filter = Filter { since_us, newest: None };
+    store.each(filter, each).map_err(cannot)?;
+    let each_named = |record: Result<_, StoreError>| {
+        if let Ok(record) = record {
+            summing.add_named(&record);
+        }
+        Ok::<(), StoreError>(())
+    };
+    store.each_named(filter, each_named).map_err(cannot)?;
     Ok(Json(summing.finish()))
 }
 

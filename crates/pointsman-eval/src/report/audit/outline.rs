@@ -106,7 +106,9 @@ fn basis(report: &Report) -> Part {
     let first_party: Vec<&str> = report.first_party.iter().map(|provider| provider.as_str()).collect();
     let first_party = if first_party.is_empty() { "none stated".to_owned() } else { first_party.join(", ") };
     rows.push(vec!["first-party providers".to_owned(), first_party]);
-    Part { heads: vec!["what", "value"], rows, ..Part::of("What it rests on", Vec::new()) }
+    let aside = format!("{} requests named their model and are left aside.", report.named);
+    let text = if report.named > 0 { vec![aside] } else { Vec::new() };
+    Part { heads: vec!["what", "value"], rows, ..Part::of("What it rests on", text) }
 }
 
 fn span(report: &Report) -> String {

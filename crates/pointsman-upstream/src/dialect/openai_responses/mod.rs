@@ -85,6 +85,14 @@ pub(super) fn read_usage(mut usage: Fields, lossy: &mut Lossy) -> Result<Usage, 
     Ok(read)
 }
 
+/// Declares a service tier other than the usual one, which no other dialect's replies tell.
+fn declare_tier(response: &mut Fields, lossy: &mut Lossy) {
+    response.ignore_if("service_tier", "default");
+    if response.take("service_tier").is_some() {
+        lossy.add(response.at("service_tier"));
+    }
+}
+
 /// Both details are part of every count that OpenAI sends.
 fn write_usage(usage: &Usage) -> Value {
     let mut read = Map::new();

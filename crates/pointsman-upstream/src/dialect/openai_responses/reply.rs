@@ -10,7 +10,7 @@ use super::super::fields::Fields;
 use super::super::lossy::Lossy;
 use super::input::{read_part, read_reasoning};
 use super::item::{self, Progress};
-use super::{read_usage, thoughts};
+use super::{declare_tier, read_usage, thoughts};
 
 /// Reads a response. Items that nobody else has are declared.
 pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Completion, TranslationError> {
@@ -30,6 +30,7 @@ pub(in super::super) fn read_reply(body: Value, lossy: &mut Lossy) -> Result<Com
     let refuses = parts.iter().any(|part| matches!(part, Part::Refusal { .. }));
     let reason = item::stop_reason(&status, because.as_deref(), has_calls, refuses);
     let usage = body.object("usage")?.map(|usage| read_usage(usage, lossy)).transpose()?.unwrap_or_default();
+    declare_tier(&mut body, lossy);
     Ok(Completion {
         id: body.string("id")?.unwrap_or_default(),
         model: body.string("model")?.unwrap_or_default(),

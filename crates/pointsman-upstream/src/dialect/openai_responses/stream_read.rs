@@ -9,7 +9,7 @@ use super::super::fields::Fields;
 use super::super::lossy::Lossy;
 use super::super::sse::SseEvent;
 use super::reply::read_item;
-use super::{item, read_usage, thoughts};
+use super::{declare_tier, item, read_usage, thoughts};
 use crate::dialect::conversation::Part;
 
 /// Reads events.
@@ -225,6 +225,7 @@ impl EventReader {
         if let Some(usage) = response.object("usage")? {
             events.push(Event::Usage(read_usage(usage, lossy)?));
         }
+        declare_tier(&mut response, lossy);
         let reason = item::stop_reason(&status, because.as_deref(), self.has_calls, self.refuses);
         events.extend([Event::Stop(Stop::because(reason)), Event::End]);
         self.ended = true;

@@ -321,6 +321,28 @@ fn streams_of_openai_as_documented_are_read() {
 }
 
 #[test]
+fn a_tier_other_than_the_usual_one_is_declared() {
+    for (tier, whole, streamed) in
+        [("priority", &["service_tier"][..], "response.service_tier"), ("default", &[], "")]
+    {
+        let response =
+            json!({"id": "r", "model": "m", "status": "completed", "output": [], "service_tier": tier});
+        let mut lossy = Lossy::new();
+        read_reply(response.clone(), ProviderDialect::OpenAiResponses, &mut lossy).expect("readable");
+        assert_eq!(lossy.paths().collect::<Vec<_>>(), whole);
+        let stream = format!(
+            "data: {}\n\ndata: {}\n\n",
+            json!({"type": "response.created", "response": {"id": "r", "model": "m", "service_tier": "auto"}}),
+            json!({"type": "response.completed", "response": response})
+        );
+        let mut translator =
+            StreamTranslator::new(ProviderDialect::OpenAiResponses, Dialect::OpenAiChat, FORM, called());
+        let passed = translator.push(stream.as_bytes()) + &translator.end();
+        assert_eq!(super::streams::declared(&passed), streamed);
+    }
+}
+
+#[test]
 fn a_text_is_completed_by_a_chat() {
     let body = json!({"model": "auto", "prompt": ["Once upon"], "max_tokens": 5, "stop": ["."], "logprobs": 3, "stream": true, "stream_options": {"include_usage": true}});
     let (body, lossy) = request(body, Dialect::OpenAiCompletions, Dialect::OpenAiChat).expect("translatable");

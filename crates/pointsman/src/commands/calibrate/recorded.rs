@@ -39,7 +39,7 @@ pub(super) fn add(
     let file = RecordFile::open(Some(path), config)?;
     let own_hash = classifier.card().files.weights.to_string();
     let mut used = Used::default();
-    file.each(Filter { since_us, newest: None }, |record| {
+    file.decisions(Filter { since_us, newest: None }, |record| {
         let Some(feedback) = record.feedback else { return Ok(()) };
         let by = record.answered.as_ref().and_then(|answered| answered.by());
         let model = by.map(|by| names.of_recorded(&by.model, &by.target));

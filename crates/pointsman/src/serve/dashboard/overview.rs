@@ -43,7 +43,7 @@ pub(super) struct Counts {
     pub(super) ends: BTreeMap<&'static str, u64>,
     pub(super) cells: Vec<CellCount>,
     pub(super) models: Vec<ModelCount>,
-    /// Requests that named a model, those of the last hour; records do not have them.
+    /// Requests that named a model.
     pub(super) named: Vec<NamedCount>,
     pub(super) errors: Vec<ErrorCount>,
     /// By stage: `queue`, `classify`, `overhead`, `first_token`, `total`.

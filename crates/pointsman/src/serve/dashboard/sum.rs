@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pointsman_eval::savings::{Report as SavingsReport, Savings};
-use pointsman_record::{Filter, Record, Store, StoreError};
+use pointsman_record::{Filter, NamedRecord, Record, Store, StoreError};
 
 use crate::serve::live::Live;
 use crate::serve::traffic::Totals;
@@ -60,12 +60,14 @@ impl Sum {
         let since_us = now_us.saturating_sub(span_us);
         let mut steps: Vec<(u64, Totals)> =
             (0..points).map(|i| (since_us + i * step_us, Totals::default())).collect();
+        let last = steps.len() - 1;
+        let place = |time_us: u64| {
+            usize::try_from(time_us.saturating_sub(since_us) / step_us).unwrap_or(usize::MAX).min(last)
+        };
         let mut savings = Savings::new(&live.policy, &live.abilities, baseline).ok();
         let each = |record: Result<Record, StoreError>| {
             let Ok(record) = record else { return Ok(()) };
-            let place = record.time_us.saturating_sub(since_us) / step_us;
-            let place = usize::try_from(place).unwrap_or(usize::MAX).min(steps.len() - 1);
-            let totals = &mut steps[place].1;
+            let totals = &mut steps[place(record.time_us)].1;
             totals.decided(&record);
             if let Some(answered) = &record.answered {
                 totals.answered(answered);
@@ -75,7 +77,14 @@ impl Sum {
             }
             Ok::<(), StoreError>(())
         };
-        Store::open(path)?.each(Filter { since_us, newest: None }, each)?;
+        let (store, filter) = (Store::open(path)?, Filter { since_us, newest: None });
+        store.each(filter, each)?;
+        store.each_named(filter, |record: Result<NamedRecord, StoreError>| {
+            if let Ok(NamedRecord { time_us, model, answered, .. }) = record {
+                steps[place(time_us)].1.named(&model, &answered);
+            }
+            Ok::<(), StoreError>(())
+        })?;
         let mut totals = Totals::default();
         steps.iter().for_each(|(_, step)| totals.merge(step));
         Ok(Self { until_us: now_us, totals, steps, savings: savings.map(Savings::finish) })

@@ -205,12 +205,14 @@ async fn long_windows_are_read_from_records() {
     let app = super::super::app(Arc::clone(&sidecar));
     ask(&app, post(CHAT, chat("auto", "is 7 prime?"))).await;
     ask(&app, post(CHAT, chat("auto", "hello"))).await;
+    ask(&app, post(CHAT, chat("strong", "hello"))).await;
     sidecar.recording.finish();
     let live = look(&app, "/dashboard/api/traffic?window=1h").await.json();
     for window in ["24h", "7d", "30d"] {
         let view = look(&app, &format!("/dashboard/api/traffic?window={window}")).await.json();
         assert_eq!((&view["source"], &view["decisions"]), (&json!("records"), &json!(2)), "{window}");
-        for same in ["cells", "models", "ends", "times"] {
+        assert_eq!(view["named"][0]["model"], json!("strong"), "{window}");
+        for same in ["cells", "models", "named", "ends", "times"] {
             assert_eq!(view[same], live[same], "{window} {same}");
         }
         assert_eq!(view["savings"]["total"]["requests"], json!(2));

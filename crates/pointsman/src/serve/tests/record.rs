@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use pointsman_domain::{ModelName, TokenCount, Usd};
-use pointsman_record::{End, Record, Store, StoredPrompt, TokenUsage, VERSION};
+use pointsman_record::{
+    End, Filter, NamedRecord, Record, Store, StoreError, StoredPrompt, TokenUsage, VERSION,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -80,7 +82,7 @@ async fn a_routed_request_is_recorded_with_its_decision_and_its_end() {
 }
 
 #[tokio::test]
-async fn decisions_without_an_answer_are_recorded_and_requests_without_a_decision_are_not() {
+async fn decisions_without_an_answer_are_recorded_and_requests_without_a_decision_are_no_decisions() {
     let recorded = Recorded::new(DEMO, "");
     let routed = ask(&recorded.app, post("/v1/route", json!({"text": "hi"}).to_string())).await;
     let record = recorded.record(&routed);
@@ -92,6 +94,52 @@ async fn decisions_without_an_answer_are_recorded_and_requests_without_a_decisio
     assert_eq!((direct.status, direct.header("x-pointsman-decision")), (StatusCode::OK, ""));
     recorded.sidecar.recording.finish();
     assert_eq!(Store::open(&recorded.path()).expect("opens").count().expect("readable"), 2);
+}
+
+/// What is recorded of requests that named their model.
+fn named(path: &Path) -> Vec<NamedRecord> {
+    let mut records = Vec::new();
+    let each = |record: Result<NamedRecord, StoreError>| {
+        records.push(record?);
+        Ok::<_, StoreError>(())
+    };
+    Store::open(path).expect("opens").each_named(Filter::default(), each).expect("readable");
+    records
+}
+
+#[tokio::test]
+async fn a_request_that_names_its_model_is_recorded_with_what_it_took_and_cost() {
+    let recorded = Recorded::new(
+        &DEMO.replace("\"demo/large\"", "{ use = \"demo/large\", price = { input = 1e6, output = 2e6 } }"),
+        "",
+    );
+    let routed = ask(&recorded.app, post(CHAT, chat("auto", "hello"))).await;
+    let answer = ask(&recorded.app, post(CHAT, chat("strong", "is 7 prime?"))).await;
+    let other = ask(&recorded.app, post(CHAT, chat("demo/other", "is 7 prime?"))).await;
+    assert_eq!((answer.status, other.status), (StatusCode::OK, StatusCode::OK));
+    recorded.sidecar.recording.finish();
+    let records = named(&recorded.path());
+    let [own, unlisted] = &records[..] else { panic!("two requests: {records:?}") };
+    assert_eq!((own.model.as_str(), own.target.to_string().as_str()), ("strong", "demo/large"));
+    assert_eq!((unlisted.model.as_str(), unlisted.target.to_string().as_str()), ("demo/*", "demo/other"));
+    assert_eq!((own.endpoint.as_ref(), &own.key, own.answered.end), (CHAT, &None, End::Whole));
+    assert!(own.time_us > 1_700_000_000_000_000);
+    let by = own.answered.by().expect("a model");
+    assert_eq!((by.model.as_str(), by.status), ("strong", Some(200)));
+    let usage = own.answered.usage.expect("told");
+    assert_eq!(json!(usage.output), answer.json()["usage"]["completion_tokens"]);
+    let dollars = f64::from(usage.input.0) + 2.0 * f64::from(usage.output.0);
+    assert_eq!((own.answered.cost, unlisted.answered.cost), (Some(Usd(dollars)), None));
+
+    let stats = ask(&recorded.app, get("/v1/stats?since=1h")).await.json();
+    assert_eq!((&stats["records"], &stats["named"]), (&json!(1), &json!(2)), "{stats:#}");
+    assert_eq!((&stats["cost_usd"], &stats["by"]["rule"]["named"]), (&json!(dollars), &json!(2)));
+    assert_eq!((&stats["by"]["endpoint"][CHAT], &stats["by"]["end"]["whole"]), (&json!(3), &json!(3)));
+    let total = &stats["savings"]["total"];
+    assert_eq!(total["requests"], json!(0), "no savings where nothing was decided: {total:#}");
+    let told = [routed, answer, other].map(|answer| answer.json()["usage"]["completion_tokens"].as_u64());
+    let told: u64 = told.into_iter().flatten().sum();
+    assert_eq!(stats["output_tokens"], json!(told), "those of all three");
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! Requests that named a model and were passed on to it: no decisions, but traffic, money and failures all the same.
 
-use pointsman_domain::{ModelId, TokenUsage, Usd};
+use pointsman_domain::{ModelId, ModelName, TokenUsage, Usd};
 use pointsman_policy::Models;
-use pointsman_record::{Answered, Attempt, End};
+use pointsman_record::{Answered, Attempt, End, NAMED_VERSION, NamedRecord};
 use serde::Serialize;
 
 use super::totals::Money;
 
-/// Characters of a model that are kept: clients may name what they like.
+/// Characters of a model's name that are kept: clients may name what they like.
 const SHOWN_CHARS: usize = 100;
 
 /// A request that named a model.
@@ -22,8 +22,8 @@ pub(in crate::serve) struct Named {
     /// What it is counted as: the model's name in `[models]`, else its provider with `/*`, so that clients cannot invent
     /// things to be counted.
     pub(in crate::serve) model: String,
-    /// The model, shortened if it is very long.
-    pub(in crate::serve) target: String,
+    /// The model, its name shortened if it is very long.
+    pub(in crate::serve) target: ModelId,
 }
 
 impl Named {
@@ -37,9 +37,34 @@ impl Named {
     ) -> Self {
         let own = models.iter().find(|(_, model)| model.target == *target);
         let model = own.map_or_else(|| format!("{}/*", target.provider()), |(name, _)| name.to_string());
-        let target = target.to_string().chars().take(SHOWN_CHARS).collect();
-        Self { id, endpoint, key, model, target }
+        Self { id, endpoint, key, model, target: shortened(target) }
     }
+
+    /// What is recorded of it, once its answer ended at `ended_us`.
+    pub(in crate::serve) fn record(&self, answered: &Answered, ended_us: u64) -> NamedRecord {
+        let model = ModelName::new(self.model.as_str());
+        let attempts = answered.attempts.iter().map(|attempt| Attempt {
+            model: model.clone(),
+            target: self.target.clone(),
+            ..attempt.clone()
+        });
+        NamedRecord {
+            version: NAMED_VERSION,
+            id: self.id.clone(),
+            time_us: ended_us.saturating_sub(answered.total_us),
+            endpoint: self.endpoint.into(),
+            key: self.key.clone(),
+            model: self.model.clone(),
+            target: self.target.clone(),
+            answered: Answered { attempts: attempts.collect(), ..answered.clone() },
+        }
+    }
+}
+
+/// `target` with no more of its name than is kept.
+fn shortened(target: &ModelId) -> ModelId {
+    let name: String = target.model().trim_start().chars().take(SHOWN_CHARS).collect();
+    ModelId::new(target.provider().clone(), name)
 }
 
 /// A request that named a model, and how it was answered.

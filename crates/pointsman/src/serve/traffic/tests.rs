@@ -68,7 +68,11 @@ fn a_request_that_named_a_model_stands_beside_decisions() {
     );
     let recent = traffic.recent_named(2);
     assert_eq!(recent.iter().map(|one| one.named.id.as_str()).collect::<Vec<_>>(), ["c", "b"]);
-    assert_eq!(recent[1].named.target.len(), 100);
+    assert_eq!(recent[1].named.target.model().len(), 100);
+    let record = recent[1].named.record(&answered(), NOW_US);
+    let asked = record.answered.by().expect("answered");
+    assert_eq!((record.time_us, record.target.model().len()), (NOW_US - answered().total_us, 100));
+    assert_eq!((asked.model.as_str(), &asked.target), ("openai/*", &record.target), "nothing longer is kept");
     (0..RECENT).for_each(|_| traffic.named(recent[1].named.clone(), &answered(), NOW_US));
     assert_eq!(traffic.recent_named(usize::MAX).len(), RECENT);
 }

@@ -202,7 +202,7 @@ impl Totals {
     }
 
     /// Counts a request that named `model`. How long it took is not among the times, which are those of decisions.
-    pub(super) fn named(&mut self, model: &str, answered: &Answered) {
+    pub(in crate::serve) fn named(&mut self, model: &str, answered: &Answered) {
         self.count_errors(answered);
         self.named.entry(model.to_owned()).or_default().add(answered);
     }

@@ -1,12 +1,16 @@
 //! A process that is measured.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pointsman_eval::devices::Joules;
 use serde::Deserialize;
+
+/// How often a process that says nothing more is looked at, before it counts as living on.
+const LOOKS: usize = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A process that answers `emb` and `run`, see [`mod@super::super::worker`].
 pub(super) struct Contender {
@@ -83,8 +87,22 @@ impl Contender {
     }
 
     fn gone(&mut self) -> anyhow::Error {
-        let ended = self.process.wait().map_or("ended".to_owned(), |status| format!("ended with {status}"));
+        let ended = match self.ended() {
+            Some(status) => format!("ended with {status}"),
+            None => "closed its output".to_owned(),
+        };
         anyhow!("{}: `{}` {ended}; what it printed above says why", self.name, self.command)
+    }
+
+    /// How the process ended; nothing if it lives on.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        for _ in 0..LOOKS {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        None
     }
 
     /// The number that the system knows it by.
@@ -147,6 +165,8 @@ mod tests {
 
     #[test]
     fn a_process_that_ends_is_named() {
+        let error = shell("exec >&-; read q").err().expect("no worker").to_string();
+        assert!(error.contains("closed its output"), "{error}");
         let error = shell("exit 3").err().expect("no worker").to_string();
         assert!(error.starts_with("peer: `exit 3` ended with exit status: 3"), "{error}");
         let mut peer = shell("echo READY x; read q; echo oops; read q").expect("starts");

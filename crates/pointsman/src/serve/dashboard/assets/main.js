@@ -51,7 +51,7 @@ function draw() {
   byId("baseline").parentElement.hidden = money.baselines.length === 0;
   show(byId("about"), `up ${lasting(Date.now() / 1000 - now.started_us / 1e6)}, ${now.in_flight} in flight, ${now.classify_waiting} waiting`);
   const kept = now.records.on
-    ? `${now.records.written} decisions recorded since the start${now.records.dropped ? `, ${now.records.dropped} dropped` : ""}${now.records.failed_commits ? `, ${now.records.failed_commits} failed writes` : ""}`
+    ? `${now.records.written} requests recorded since the start${now.records.dropped ? `, ${now.records.dropped} dropped` : ""}${now.records.failed_commits ? `, ${now.records.failed_commits} failed writes` : ""}`
     : "decisions are not recorded: this is the memory of the last hour";
   show(byId("foot"), `pointsman ${now.version} · labels by ${now.classifier} · ${kept}`);
   for (const input of document.querySelectorAll("#windows input")) {

@@ -48,8 +48,8 @@ export function tiles(view) {
     [
       moneyKnown && saved < 0 ? "dearer" : "saved",
       moneyKnown ? usd(Math.abs(saved)) : "–",
-      moneyKnown ? `${percent(Math.abs(saved) / money.baseline_usd)} of ${money.baseline} for everything` : "no replies with a price",
-      "good",
+      moneyKnown ? [money.baseline_usd > 0 ? `${percent(Math.abs(saved) / money.baseline_usd)} of` : "than", `${money.baseline} for everything`].join(" ") : "no replies with a price",
+      moneyKnown && saved >= 0 ? "good" : "",
     ],
     ["spent", moneyKnown ? usd(money.spent_usd) : "–", [moneyKnown ? `for ${plural(money.priced, "reply", "replies")}` : "", spentNamed > 0 ? `${usd(spentNamed)} more where a model was named` : ""].filter(Boolean).join("; ")],
     ["added by routing", times.overhead.count ? duration(times.overhead.p50_us) : "–", times.overhead.count ? `p95 ${duration(times.overhead.p95_us)}` : ""],
@@ -155,7 +155,12 @@ function money(view, span_us) {
   const said = [];
   if (money.baseline_reason === "ablest") said.push(`Compared with ${money.baseline}, the ablest model with a price.`);
   if (money.baseline_reason === "dearest") said.push(`Compared with ${money.baseline}, the dearest model: the abilities of all are not known.`);
-  if (money.mix) said.push(`A coin that sends ${percent(money.mix.share_baseline)} to ${money.baseline} and the rest to ${money.mix.cheap} costs the same.`);
+  if (money.mix) {
+    // No mix costs more than the baseline alone, or less than the cheapest model.
+    const [least, most] = [money.mix.cheap_usd, money.baseline_usd];
+    const costs = money.spent_usd > most * (1 + 1e-9) ? "costs less" : money.spent_usd < least * (1 - 1e-9) ? "costs more" : "costs the same";
+    said.push(`A coin that sends ${percent(money.mix.share_baseline)} to ${money.baseline} and the rest to ${money.mix.cheap} ${costs}.`);
+  }
   const mix = savings?.mix;
   if (mix && mix.success !== null && mix.routed_success !== null) {
     said.push(`Good answers expected: routing ${percent(mix.routed_success)}, that coin ${percent(mix.success)}, ${mix.dear} alone ${percent(mix.baseline_success)}.`);
