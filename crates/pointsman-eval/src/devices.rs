@@ -37,6 +37,15 @@ pub struct Machine {
     pub system: String,
 }
 
+impl Machine {
+    /// Processor, threads and system in a line, with `between` them.
+    pub(crate) fn in_a_line(&self, between: &str) -> String {
+        let threads =
+            if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
+        [&self.processor, &threads, &self.system].map(String::as_str).join(between)
+    }
+}
+
 /// A device with an engine, or another program.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contender {

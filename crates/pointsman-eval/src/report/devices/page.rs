@@ -7,9 +7,7 @@ use crate::devices::{Contender, DevicesReport};
 /// The page.
 #[must_use]
 pub fn devices_page(report: &DevicesReport) -> String {
-    let machine = &report.machine;
-    let about =
-        format!("{} · {} threads · {} · {}", machine.processor, machine.threads, machine.system, report.date);
+    let about = format!("{} · {}", report.machine.in_a_line(" · "), report.date);
     parts::page("Devices", &report.model, &about, |html| {
         tiles(html, report);
         curves(html, report);

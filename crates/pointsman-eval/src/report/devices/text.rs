@@ -6,12 +6,7 @@ use crate::devices::{Contender, DevicesReport, SpeedFigure};
 
 impl fmt::Display for DevicesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let machine = &self.machine;
-        writeln!(
-            f,
-            "{} on {}, {} threads, {}",
-            self.model, machine.processor, machine.threads, machine.system
-        )?;
+        writeln!(f, "{} on {}", self.model, self.machine.in_a_line(", "))?;
         let width =
             self.contenders.iter().map(|contender| contender.name.chars().count()).max().unwrap_or(0).max(9);
         writeln!(
