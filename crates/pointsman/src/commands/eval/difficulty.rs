@@ -155,7 +155,7 @@ fn fitted(path: &Path) -> Result<HashMap<(String, String), f64>> {
 /// For each model with an ability: chance of success and outcome on every prompt that it answered.
 fn chances(
     classifier: &Classifier,
-    known: &prompts::Known<'_>,
+    known: &prompts::ByName<'_>,
     items: &[&Item],
     embedded: &[Embedded],
 ) -> Vec<(String, Vec<(f64, f64)>)> {

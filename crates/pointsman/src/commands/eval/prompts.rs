@@ -155,19 +155,19 @@ impl Calibration {
     }
 
     /// Whose abilities are known, by any of their names: outcomes may call a model what the table or its provider calls it.
-    pub(super) fn known(&self) -> Option<Known<'_>> {
+    pub(super) fn known(&self) -> Option<ByName<'_>> {
         let (_, abilities) = self.abilities.as_ref()?;
-        Some(Known { abilities, names: Names::new(abilities, self.config.named_models()) })
+        Some(ByName { abilities, names: Names::new(abilities, self.config.named_models()) })
     }
 }
 
-/// Abilities with the names of models.
-pub(super) struct Known<'a> {
+/// Abilities that are found by any name of a model.
+pub(super) struct ByName<'a> {
     pub(super) abilities: &'a Abilities,
     names: Names<'a>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> ByName<'a> {
     /// The ability of the model that outcomes call `name`.
     pub(super) fn find(&self, name: &str) -> Option<&'a ModelAbility> {
         let found = self.abilities.find(name);

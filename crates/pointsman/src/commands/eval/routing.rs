@@ -111,7 +111,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn find(known: &prompts::Known<'a>, models: &[String]) -> Result<Self> {
+    fn find(known: &prompts::ByName<'a>, models: &[String]) -> Result<Self> {
         let abilities = known.abilities;
         let find = |name: &String| {
             known.find(name).with_context(|| match abilities.nearest(name) {
