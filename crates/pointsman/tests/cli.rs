@@ -195,6 +195,29 @@ fn data_is_listed_and_verified_from_the_manifests() {
     assert!(text(&misspelt.stderr).contains("did you mean `clinc150`"), "{}", text(&misspelt.stderr));
 }
 
+#[test]
+fn a_publisher_who_cannot_be_reached_does_not_keep_the_other_sources_away() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::create_dir_all(folder.path().join("datasets/sources")).expect("made");
+    // Nobody listens on port 1.
+    for name in ["first", "second"] {
+        let manifest = format!(
+            "name = \"{name}\"\nhome = \"http://127.0.0.1:1/\"\nlicence = \"MIT\"\npurpose = \"tasks\"\nrows = 1\n\n[[file]]\n\
+             url = \"http://127.0.0.1:1/{name}.jsonl\"\nformat = \"jsonl\"\nid = \"{name}-{{row}}\"\ntext = [\"text\"]\n"
+        );
+        std::fs::write(folder.path().join(format!("datasets/sources/{name}.toml")), manifest)
+            .expect("written");
+    }
+    let fetched = pointsman(folder.path(), &["data", "fetch", "--all", "--data", "data", "--json"]);
+    assert_eq!(fetched.status.code(), Some(2), "{}", text(&fetched.stderr));
+    assert!(text(&fetched.stderr).contains("2 of 2 sources could not be fetched: first, second"));
+    let report: Value = serde_json::from_slice(&fetched.stdout).expect("JSON");
+    let names: Vec<&Value> =
+        report.as_array().expect("a list").iter().map(|source| &source["name"]).collect();
+    assert_eq!(names, [&json!("first"), &json!("second")]);
+    assert!(report[1]["error"].as_str().is_some_and(|error| error.contains("second.jsonl")), "{report:#}");
+}
+
 /// The worked example of `docs/training.md`: files by the name that stands in the line before each block.
 fn worked_example(folder: &Path) {
     let guide = include_str!("../../../docs/training.md");

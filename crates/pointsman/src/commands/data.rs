@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use pointsman_classifier::Download;
 use pointsman_data::{Catalogue, Fetched, Fetcher, Fingerprint, Lock, Source, prepared, read_rows, verify};
@@ -100,19 +100,31 @@ fn fetch(args: &DataFetchArgs, global: &Global) -> Result<Outcome> {
     let hub = model::hub();
     let offline = model::hub_environment().offline;
     let fetcher = Fetcher::new(&catalogue, &data, &hub).offline(offline).with_progress(&show);
-    let mut all = Vec::new();
+    // One publisher that cannot be reached takes nothing from the others.
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
     for name in &names {
         let fetched = fetcher.fetch(name);
         bar.clear();
-        let fetched = fetched?;
-        if !global.json {
-            report(&fetched);
+        match fetched {
+            Ok(fetched) => {
+                if !global.json {
+                    report(&fetched);
+                }
+                all.push(as_json(&fetched));
+            }
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::new(error));
+                anstream::eprintln!("{} {name}: {error}", styled(ERROR, "error:"));
+                all.push(json!({ "name": name, "error": error }));
+                failures.push(name.as_str());
+            }
         }
-        all.push(fetched);
     }
     if global.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&all.iter().map(as_json).collect::<Vec<_>>())?);
+        anstream::println!("{}", serde_json::to_string_pretty(&all)?);
     }
+    let (failed, of) = (failures.len(), names.len());
+    ensure!(failures.is_empty(), "{failed} of {of} sources could not be fetched: {}", failures.join(", "));
     Ok(Outcome::Done)
 }
 
