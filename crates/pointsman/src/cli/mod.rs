@@ -61,8 +61,8 @@ pub(crate) struct Global {
     /// that of the configuration]
     #[arg(long, global = true, value_name = "ENGINE", env = "POINTSMAN_ENGINE")]
     pub(crate) engine: Option<String>,
-    /// Numbers of engine `candle`: auto, f32, bf16 or f16 [default: that of the configuration; auto is bf16 on CUDA, f16 on
-    /// Metal, f32 on the processor]
+    /// Numbers of engine `candle`: auto, f32, bf16 or f16 [default: that of the configuration; auto is f16 on GPUs, f32 on the
+    /// processor]
     #[arg(long, global = true, value_name = "PRECISION", env = "POINTSMAN_PRECISION")]
     pub(crate) precision: Option<String>,
 }
