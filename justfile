@@ -118,6 +118,10 @@ eval-update model="small": _program
     {{program}} --model models/pointsman-{{model}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --report target/eval
     cp target/eval/items.csv models/pointsman-{{model}}/test-items.csv
 
+# How far each faster arithmetic is from f32 on the development split, onto the card of `small` or `multi`: `auto` goes by it
+gates model="small": _program
+    {{program}} --model models/pointsman-{{model}} eval engines --input datasets/pointsman-prompts/*.jsonl --split dev --write-card
+
 # The reference and the schema of the configuration, from the comments in the code
 config-docs:
     cargo run --locked -- config schema > docs/pointsman.schema.json

@@ -12,6 +12,8 @@ use crate::ops;
 pub const TASK_HEAD: &str = "task";
 /// Name of the difficulty head's tensors: `difficulty.weight` (1, width) and `difficulty.bias` (1).
 pub const DIFFICULTY_HEAD: &str = "difficulty";
+/// Name of the language head's tensors: `language.weight` (1, width) and `language.bias` (1).
+pub const LANGUAGE_HEAD: &str = "language";
 
 /// What the heads say, before calibration.
 #[derive(Debug, Clone)]
@@ -20,10 +22,12 @@ pub struct Logits {
     pub task: Tensor,
     /// (rows): the ability `b` that each prompt needs.
     pub ability: Tensor,
+    /// (rows): below 0 for prompts in a language that the model is not to be trusted in; none without a head for it.
+    pub language: Option<Tensor>,
 }
 
 /// An encoder with a head for the task, linear in the pooled last layer, and one for the difficulty, linear in several pooled
-/// layers side by side.
+/// layers side by side. Some models have a third that reads the same layers and says whether the language is one of theirs.
 ///
 /// What makes a prompt hard shows in its words as much as in what the last layer makes of them: over the public outcomes a
 /// linear head reads difficulty better from the embeddings, a middle layer and the last one than from the last alone.
@@ -34,6 +38,8 @@ pub struct Model {
     layers: Vec<usize>,
     task: (Tensor, Tensor),
     difficulty: (Tensor, Tensor),
+    /// Reads what the difficulty head reads.
+    language: Option<(Tensor, Tensor)>,
 }
 
 impl Model {
@@ -73,16 +79,19 @@ impl Model {
         if layers.last() != Some(&config.layers) {
             bail!("layers {layers:?} do not end with the last, {}", config.layers);
         }
-        let head = |name: &str, outputs: usize, width: usize| -> Result<(Tensor, Tensor)> {
-            let vb = vb.pp(name);
-            Ok((vb.get((outputs, width), "weight")?, vb.get(outputs, "bias")?))
-        };
         Ok(Self {
             encoder: Encoder::with_layers_in(config, engine, dtype, vb)?,
             layers: layers.to_vec(),
-            task: head(TASK_HEAD, tasks, config.hidden)?,
-            difficulty: head(DIFFICULTY_HEAD, 1, layers.len() * config.hidden)?,
+            task: head(vb, TASK_HEAD, tasks, config.hidden)?,
+            difficulty: head(vb, DIFFICULTY_HEAD, 1, layers.len() * config.hidden)?,
+            language: None,
         })
+    }
+
+    /// The model with a head for the language, whose tensors are taken from `vb`.
+    pub(crate) fn with_language_head(mut self, vb: &VarBuilder<'_>) -> Result<Self> {
+        self.language = Some(head(vb, LANGUAGE_HEAD, 1, self.width())?);
+        Ok(self)
     }
 
     /// Pooled representations: (rows, width), the last layer's last.
@@ -107,8 +116,9 @@ impl Model {
         let hidden = self.encoder.config().hidden;
         let last = pooled.narrow(1, self.width() - hidden, hidden)?.contiguous()?;
         let task = ops::linear(&last, &self.task.0, &self.task.1)?;
-        let ability = ops::linear(pooled, &self.difficulty.0, &self.difficulty.1)?.squeeze(1)?;
-        Ok(Logits { task, ability })
+        let scalar = |(weight, bias): &(Tensor, Tensor)| ops::linear(pooled, weight, bias)?.squeeze(1);
+        let language = self.language.as_ref().map(scalar).transpose()?;
+        Ok(Logits { task, ability: scalar(&self.difficulty)?, language })
     }
 
     /// What the heads say of a batch.
@@ -124,4 +134,10 @@ impl Model {
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
     }
+}
+
+/// Weight (outputs, width) and bias (outputs) of the head `name`.
+fn head(vb: &VarBuilder<'_>, name: &str, outputs: usize, width: usize) -> Result<(Tensor, Tensor)> {
+    let vb = vb.pp(name);
+    Ok((vb.get((outputs, width), "weight")?, vb.get(outputs, "bias")?))
 }

@@ -3,8 +3,9 @@
 use candle_core::Device;
 use pointsman_classifier::weights::{self, Tensors};
 use pointsman_classifier::{
-    Card, CountWeights, DIFFICULTY_HEAD, EncoderConfig, FileHash, FileHashes, TASK_HEAD,
+    Card, CountWeights, DIFFICULTY_HEAD, EncoderConfig, FileHash, FileHashes, LANGUAGE_HEAD, TASK_HEAD,
 };
+use pointsman_domain::Vocabulary;
 use serde::Deserialize;
 
 use crate::error::TrainError;
@@ -69,11 +70,17 @@ impl Backbone {
 
     /// The encoder of a model of ours, with its tokenizer and its difficulty head, from its files.
     ///
-    /// The head's calibration is folded into its weights, so that it says calibrated abilities by itself.
+    /// The head's calibration is folded into its weights, so that it says calibrated abilities by itself. The task head is left
+    /// out, unless it is wanted for the vocabulary `task_head`.
     ///
     /// # Errors
-    /// When the card is not usable or belongs to other files.
-    pub fn of_model(card: &str, tokenizer: Vec<u8>, weights: &[u8]) -> Result<Self, TrainError> {
+    /// When the card is not usable or belongs to other files, or the model has another vocabulary than is wanted.
+    pub fn of_model(
+        card: &str,
+        tokenizer: Vec<u8>,
+        weights: &[u8],
+        task_head: Option<&Vocabulary>,
+    ) -> Result<Self, TrainError> {
         let refuse = |error: Box<dyn std::error::Error + Send + Sync>| TrainError::Model(error);
         let card = Card::parse(card).map_err(|error| refuse(Box::new(error)))?;
         if FileHashes::of(weights, &tokenizer) != card.files {
@@ -87,8 +94,21 @@ impl Backbone {
                 *tensor = tensor.affine(ability.scale, shift)?;
             }
         }
+        // Whoever brings rows brings their languages.
+        let language = format!("{LANGUAGE_HEAD}.");
+        tensors.retain(|name, _| !name.starts_with(&language));
         let task = format!("{TASK_HEAD}.");
-        tensors.retain(|name, _| !name.starts_with(&task));
+        match task_head {
+            None => tensors.retain(|name, _| !name.starts_with(&task)),
+            Some(vocabulary) if *vocabulary == card.vocabulary => {}
+            Some(_) => {
+                let message = format!(
+                    "`backbone.task_head` asks for the task head of `{}`, which has other labels than the recipe; leave it out",
+                    card.name
+                );
+                return Err(TrainError::Data { message });
+            }
+        }
         let (difficulty_layers, counts) = (card.difficulty_layers, card.difficulty_counts);
         let difficulty_counts = counts.scaled(ability.scale);
         Ok(Self { config: card.encoder, tokenizer, difficulty_layers, difficulty_counts, tensors })

@@ -16,7 +16,7 @@ pub(crate) fn rounded(value: f64) -> Value {
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "row counts are far below 2^63")]
-fn count(rows: usize) -> Value {
+pub(crate) fn count(rows: usize) -> Value {
     Value::Integer(rows as i64)
 }
 
@@ -90,6 +90,7 @@ mod tests {
             prompt: Prompt::default(),
             task: Some(TaskTarget { label, also: Vec::new(), weight: 1.0 }),
             difficulty: None,
+            language: None,
             split: Split::Test,
         };
         // Ten answers, surer and surer; the two least sure are wrong.

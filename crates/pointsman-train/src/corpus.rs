@@ -70,6 +70,8 @@ pub struct Example {
     pub task: Option<TaskTarget>,
     /// Its difficulty, if known.
     pub difficulty: Option<DifficultyTarget>,
+    /// The ISO 639 code of its language, if it is stated.
+    pub language: Option<String>,
     /// Its side.
     pub split: Split,
 }
@@ -232,7 +234,9 @@ fn candidate(
     let stated = row.split.as_deref().map(Split::parse).transpose()?;
     let prompt = row.take_prompt().ok_or("there is neither `text` nor `messages`")?;
     let id = row.id.take().unwrap_or_else(|| format!("{source}:{line}"));
-    Ok(Candidate { example: Example { id, source, prompt, task, difficulty, split: Split::Train }, stated })
+    let language = row.label("language").map(str::to_owned);
+    let example = Example { id, source, prompt, task, difficulty, language, split: Split::Train };
+    Ok(Candidate { example, stated })
 }
 
 /// The row's source, else its batch, else the file's name.
@@ -325,6 +329,7 @@ mod tests {
             prompt: Prompt::from_text(text),
             task: None,
             difficulty: None,
+            language: None,
             split: Split::Train,
         };
         Candidate { example, stated }
@@ -420,6 +425,18 @@ mod tests {
         let index = |name| vocabulary.index_of(name).expect("standard");
         let task = TaskTarget { label: index("math"), also: vec![index("reasoning")], weight: 1.0 };
         assert_eq!(found, [("2", Some(task))]);
+    }
+
+    #[test]
+    fn a_language_is_kept_where_a_row_states_it() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let rows = "{\"text\":\"a\",\"task\":\"math\",\"language\":\"de\"}\n{\"text\":\"b\",\"task\":\"math\"}\n\
+                    {\"text\":\"c\",\"task\":\"math\",\"language\":null}\n";
+        std::fs::write(folder.path().join("rows.jsonl"), rows).expect("written");
+        let source: TaskSource = toml::from_str("files = \"$DATA/rows.jsonl\"").expect("a source");
+        let rows = task_rows(&source, &Vocabulary::standard(), Some(folder.path())).expect("readable");
+        let found: Vec<_> = rows.iter().map(|row| row.example.language.as_deref()).collect();
+        assert_eq!(found, [Some("de"), None, None]);
     }
 
     #[test]

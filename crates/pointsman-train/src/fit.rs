@@ -94,7 +94,8 @@ impl Fit<'_> {
         Schedule { peak: 1.0, warmup: (self.recipe.fit.warmup * total as f64) as usize, total }
     }
 
-    /// One step on the rows `batch` at `rate` times the recipe's learning rates; returns the loss before it.
+    /// One step on the rows `batch` at `rate` times the recipe's learning rates; returns the loss before it. With `consistency`
+    /// each row is taken twice, the second halves of tokens and targets repeating the first.
     fn step(
         &self,
         network: &mut Network,
@@ -103,20 +104,21 @@ impl Fit<'_> {
         epoch: usize,
         rate: f64,
     ) -> Result<f32, TrainError> {
-        let rows: Vec<&Example> = batch.iter().map(|row| self.examples[*row]).collect();
+        // Variations are drawn by epoch; the second ones from epochs that never come.
+        let second = (self.recipe.fit.consistency > 0.0).then_some(epoch + self.recipe.fit.epochs);
+        let copies = || [Some(epoch), second].into_iter().flatten();
+        let taken = || copies().flat_map(|epoch| batch.iter().map(move |row| (epoch, *row)));
+        let rows: Vec<&Example> = taken().map(|(_, row)| self.examples[row]).collect();
         let targets = Targets::new(&rows, self.labels, &self.recipe.fit, self.device)?;
         let step_seed = seed ^ ((epoch as u64) << 40) ^ ((batch[0] as u64) << 8);
         if let Some(embeddings) = self.embeddings {
-            let indices: Vec<u32> = batch.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect();
+            let indices: Vec<u32> = taken().map(|(_, row)| u32::try_from(row).unwrap_or(u32::MAX)).collect();
             let indices = Tensor::new(indices, &Device::Cpu)?;
             return network.step_from(&embeddings.index_select(&indices, 0)?, &targets, rate, step_seed);
         }
         let augment = Augment { recipe: &self.recipe.augment, seed, others: &self.others };
-        let varied: Vec<Prompt> = batch
-            .iter()
-            .zip(&rows)
-            .map(|(row, example)| augment.vary(&example.prompt, epoch, *row))
-            .collect();
+        let varied: Vec<Prompt> =
+            taken().map(|(epoch, row)| augment.vary(&self.examples[row].prompt, epoch, row)).collect();
         let tokens = tokenize(self.tokenizer, &varied)?;
         network.step(&tokens, &targets, rate, step_seed)
     }

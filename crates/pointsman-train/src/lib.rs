@@ -16,6 +16,7 @@ mod embeddings;
 mod error;
 mod fit;
 mod folder;
+mod language;
 mod loss;
 pub mod neighbours;
 mod network;

@@ -42,18 +42,34 @@ impl Targets {
         })
     }
 
-    /// Weighted mean over the batch of the cross-entropy of `task` logits (batch, labels) and, times
-    /// `difficulty_loss`, of the binary cross-entropy of `σ(κ · ability)` against the failing share.
+    /// Weighted mean over the batch of the cross-entropy of `task` logits (batch, labels) and, times the recipe's
+    /// `difficulty_loss`, of the binary cross-entropy of `σ(κ · ability)` against the failing share; with `consistency` the
+    /// disagreement of the batch's halves is added.
     ///
     /// Both are proper scoring rules (Gneiting & Raftery 2007), so that expected shares are what is learnt.
-    pub(crate) fn loss(&self, task: &Tensor, ability: &Tensor, difficulty_loss: f32) -> Result<Tensor> {
+    pub(crate) fn loss(&self, task: &Tensor, ability: &Tensor, recipe: &FitRecipe) -> Result<Tensor> {
         let cross_entropy = (&self.task * log_softmax(task, D::Minus1)?)?.sum(D::Minus1)?.neg()?;
         let logit = (ability * f64::from(Difficulty::KAPPA))?;
         let softplus = (logit.abs()?.neg()?.exp()? + 1.0)?.log()?;
         let binary = ((logit.relu()? - (&logit * &self.share)?)? + softplus)?;
         let task_loss = weighted_mean(&cross_entropy, &self.task_weight)?;
-        task_loss + (weighted_mean(&binary, &self.share_weight)? * f64::from(difficulty_loss))?
+        let loss =
+            (task_loss + (weighted_mean(&binary, &self.share_weight)? * f64::from(recipe.difficulty_loss))?)?;
+        if recipe.consistency > 0.0 {
+            return loss + (disagreement(task)? * f64::from(recipe.consistency))?;
+        }
+        Ok(loss)
     }
+}
+
+/// Mean over rows of `½ (KL(p‖q) + KL(q‖p))`, where `p` are the probabilities of a row in the first half of the logits
+/// (2 · rows, labels) and `q` those of the same row in the second (R-Drop, Liang et al. 2021, arXiv 2106.14448).
+fn disagreement(task: &Tensor) -> Result<Tensor> {
+    let logs = log_softmax(task, D::Minus1)?;
+    let rows = logs.dim(0)? / 2;
+    let (first, second) = (logs.narrow(0, 0, rows)?, logs.narrow(0, rows, rows)?);
+    let difference = ((first.exp()? - second.exp()?)? * (&first - &second)?)?;
+    difference.sum(D::Minus1)?.mean_all()? * 0.5
 }
 
 /// Sum of `values · weights` over the sum of weights; 0 where all weights are 0.
@@ -95,7 +111,8 @@ mod tests {
 
     fn example(task: Option<TaskTarget>, difficulty: Option<DifficultyTarget>) -> Example {
         let prompt = Prompt::from_text("");
-        Example { id: String::new(), source: String::new(), prompt, task, difficulty, split: Split::Train }
+        let (id, source) = (String::new(), String::new());
+        Example { id, source, prompt, task, difficulty, language: None, split: Split::Train }
     }
 
     #[test]
@@ -120,8 +137,29 @@ mod tests {
         let targets = Targets::new(&rows.iter().collect::<Vec<_>>(), 2, &recipe, &device).expect("built");
         let logits = Tensor::new(&[[0f32, 0.0], [30.0, -30.0]], &device).expect("built");
         let ability = Tensor::new(&[40f32, 0.0], &device).expect("built");
-        let loss = targets.loss(&logits, &ability, 1.0).and_then(|l| l.to_scalar::<f32>()).expect("computed");
+        let loss =
+            targets.loss(&logits, &ability, &recipe).and_then(|l| l.to_scalar::<f32>()).expect("computed");
         assert!((loss - 2.0 * 2f32.ln()).abs() < 1e-5, "{loss}");
+    }
+
+    #[test]
+    fn halves_that_disagree_cost_what_the_divergence_says() {
+        let device = Device::Cpu;
+        let task = TaskTarget { label: 0, also: vec![], weight: 1.0 };
+        let row = example(Some(task), None);
+        let loss = |second: f32, consistency: f32| {
+            let recipe = FitRecipe { consistency, ..recipe() };
+            let targets = Targets::new(&[&row, &row], 2, &recipe, &device)?;
+            let logits = Tensor::new(&[[0f32, 0.0], [second, 0.0]], &device)?;
+            targets
+                .loss(&logits, &Tensor::zeros(2, candle_core::DType::F32, &device)?, &recipe)?
+                .to_scalar::<f32>()
+        };
+        let added = |second| loss(second, 2.0).expect("computed") - loss(second, 0.0).expect("computed");
+        assert!(added(0.0).abs() < 1e-6, "{}", added(0.0));
+        // p = (½, ½), q = (¾, ¼): Σ (p − q)(ln p − ln q) = ¼ ln 3, halved and doubled.
+        let expected = 0.25 * 3f32.ln();
+        assert!((added(3f32.ln()) - expected).abs() < 1e-5, "{} {expected}", added(3f32.ln()));
     }
 
     #[test]
@@ -133,7 +171,7 @@ mod tests {
         let at = |share: f32| {
             let b = Difficulty::new(share).ability().0;
             let logits = Tensor::zeros((1, 2), candle_core::DType::F32, &device)?;
-            targets.loss(&logits, &Tensor::new(&[b], &device)?, 1.0)?.to_scalar::<f32>()
+            targets.loss(&logits, &Tensor::new(&[b], &device)?, &recipe())?.to_scalar::<f32>()
         };
         let [below, exact, above] = [0.7, 0.8, 0.9].map(|share| at(share).expect("computed"));
         assert!(exact < below && exact < above, "{below} {exact} {above}");

@@ -88,7 +88,7 @@ impl Network {
     ) -> Result<f32, TrainError> {
         let pooled = (pooled.to_device(&self.device)? * self.dropout(pooled.dim(0)?, seed)?)?;
         let logits = self.model.heads(&pooled)?;
-        let loss = targets.loss(&logits.task, &logits.ability, self.recipe.difficulty_loss)?;
+        let loss = targets.loss(&logits.task, &logits.ability, &self.recipe)?;
         let gradients = loss.backward()?;
         self.steps += 1;
         self.descend(&gradients, rate)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pointsman_classifier::Script;
+use pointsman_classifier::{Language, Script};
 use pointsman_domain::{Group, Task, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,10 @@ pub struct Recipe {
     /// Scripts in which the model may be trusted; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<Script>,
+    /// Languages in which it may be trusted, as ISO 639 codes; empty for all. A head that tells them from others is fitted to
+    /// the rows of [`Recipe::tasks`] and [`Recipe::outcomes`] that have a `language` column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<Language>,
     /// Where task labels come from.
     pub tasks: Vec<TaskSource>,
     /// Where difficulty comes from.
@@ -67,6 +71,9 @@ pub struct BackboneRecipe {
     /// How many pieces of a Unigram vocabulary to keep, the most probable; all when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<usize>,
+    /// Whether to start from its task head too, which takes a model of ours with the same labels.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub task_head: bool,
 }
 
 /// One label of the recipe's own vocabulary.
@@ -235,6 +242,10 @@ pub struct FitRecipe {
     /// Weight of the difficulty loss beside the task loss.
     #[serde(default = "half")]
     pub difficulty_loss: f32,
+    /// Weight of the disagreement between two variations of a row: half the sum of the Kullback–Leibler divergences both ways
+    /// (R-Drop, Liang et al. 2021, arXiv 2106.14448). Above 0 each step takes its rows twice, so that it costs twice as much.
+    #[serde(default)]
+    pub consistency: f32,
     /// How far rare labels are weighed up: a row counts `(mean rows per label / rows of its label)^balance`, at most 4. 0
     /// counts all rows alike.
     #[serde(default)]
@@ -357,6 +368,20 @@ impl Recipe {
             return Err("`fit.frozen` computes each prompt's representation once, so `augment` cannot vary it; leave one out"
                 .to_owned());
         }
+        if !(0.0..=100.0).contains(&self.fit.consistency) {
+            return Err(format!(
+                "`fit.consistency` is {}; it must be between 0 and 100",
+                self.fit.consistency
+            ));
+        }
+        if self.fit.frozen && self.backbone.task_head {
+            return Err("`fit.frozen` keeps whatever comes with the backbone, so that nothing would be left to fit with \
+                        `backbone.task_head`; leave one out"
+                .to_owned());
+        }
+        if let Some(twice) = Language::repeated(&self.languages) {
+            return Err(format!("`languages`: `{twice}` is listed twice; list each language once"));
+        }
         if self.tasks.is_empty() {
             return Err("there is no [[tasks]] source; name at least one file of labelled prompts".to_owned());
         }
@@ -454,7 +479,16 @@ mod tests {
                 "`augment` cannot vary it",
             ),
             (SMALL.replace("dropout = 0.1", "dropout = 1.5"), "`fit.dropout` is 1.5"),
+            (SMALL.replace("dropout = 0.1", "consistency = -1.0"), "`fit.consistency` is -1"),
+            (
+                SMALL
+                    .replace("attribution = \"B\"", "attribution = \"B\", task_head = true")
+                    .replace("[fit]", "[fit]\nfrozen = true"),
+                "`backbone.task_head`",
+            ),
             (SMALL.replace("dropout = 0.1", "drop_out = 0.1"), "unknown field `drop_out`"),
+            (SMALL.replace("seed = 1", "seed = 1\nlanguages = [\"English\"]"), "`English` is not a language"),
+            (SMALL.replace("seed = 1", "seed = 1\nlanguages = [\"en\", \"en\"]"), "`en` is listed twice"),
             (SMALL.replace("seed = 1", "seed = 1\nlabels = [{ name = \"a\" }]"), "at least two tasks"),
         ] {
             let error = Recipe::parse(&wrong).expect_err(message);
@@ -464,10 +498,12 @@ mod tests {
 
     #[test]
     fn the_recipes_of_the_repository_can_be_run_on_fetched_files() {
-        for name in ["small", "multi"] {
+        for (name, languages) in [("small", vec!["en"]), ("multi", Vec::new())] {
             let path = format!("{}/../../datasets/recipes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&path).expect("there");
-            assert!(Recipe::parse(&text).expect("valid").difficulty.is_some(), "{name}");
+            let whole = Recipe::parse(&text).expect("valid");
+            assert!(whole.difficulty.is_some(), "{name}");
+            assert!(whole.languages.iter().map(Language::as_str).eq(languages), "{name}");
             // What datasets/README.md tells to change.
             let (before, rest) = text.split_once("[difficulty]").expect("outcomes");
             let (_, after) = rest.split_once("[split]").expect("a split");

@@ -113,7 +113,7 @@ pub(crate) fn argmax(values: &[f32]) -> usize {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-fn ratio(part: usize, whole: usize) -> f64 {
+pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
     ratio_of(part as f64, whole)
 }
 
@@ -137,6 +137,7 @@ mod tests {
             prompt: Prompt::default(),
             task: Some(TaskTarget { label, also: also.to_vec(), weight: 1.0 }),
             difficulty: Some(DifficultyTarget { share, weight: 1.0, measured: true }),
+            language: None,
             split: Split::Dev,
         };
         let examples =

@@ -22,6 +22,7 @@ use crate::embeddings;
 use crate::error::TrainError;
 use crate::fit::Fit;
 use crate::folder;
+use crate::language::{self, LanguageFit};
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -69,10 +70,11 @@ pub struct Trained {
 /// Fits a model and writes its folder: weights, tokenizer, card.
 ///
 /// # Errors
-/// When the training split is empty, the backbone does not fit the recipe, the loss diverges, or a file cannot be
-/// written.
+/// When the training split is empty, rows that the recipe's `languages` take are missing, the backbone does not fit the recipe,
+/// the loss diverges, or a file cannot be written.
 pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Trained, TrainError> {
     let Training { recipe, backbone, corpus, .. } = training;
+    language::check(corpus, &recipe.languages)?;
     let vocabulary = recipe.vocabulary().map_err(|message| TrainError::Data { message })?;
     let tokenizer = Tokenizer::from_json(&backbone.tokenizer, recipe.window)
         .map_err(|error| TrainError::Model(Box::new(error)))?;
@@ -128,26 +130,38 @@ pub fn train(training: &Training<'_>, progress: &mut dyn Progress) -> Result<Tra
         ("quantization".to_owned(), Value::Table(card_scores::rounding(&rounding))),
     ];
     let mut card = card(training, vocabulary, calibration, Table::from_iter(scores))?;
-    let bytes = match (training.difficulty, &recipe.difficulty) {
-        (Some(items), Some(difficulty)) => {
-            let vb = VarBuilder::from_tensors(read_back(&bytes)?, DType::F32, training.device);
-            let refit = Refit {
-                encoder: &Encoder::with_engine(&backbone.config, training.engine, &vb)?,
-                tokenizer: &tokenizer,
-                device: training.device,
-                recipe: difficulty,
-                seed: recipe.seed,
-            };
-            let head = refit.run(items, train, progress)?;
-            refit.note(items, &head, &mut card);
-            with_head(&bytes, &head.encoded)?
-        }
-        _ => bytes,
-    };
+    let bytes = with_later_heads(training, bytes, (&tokenizer, &sides), &mut card, progress)?;
     card.files = FileHashes::of(&bytes, &backbone.tokenizer);
     folder::write(training.out, &card, &backbone.tokenizer, &bytes)?;
     soup::clean(training.checkpoints, recipe.fit.runs)?;
     Ok(Trained { card, dev, test, rounding })
+}
+
+/// The weights `bytes` with the heads that are fitted once the encoder is done, which are noted on the card.
+fn with_later_heads(
+    training: &Training<'_>,
+    mut bytes: Vec<u8>,
+    (tokenizer, sides): (&Tokenizer, &[Side<'_>; 3]),
+    card: &mut Card,
+    progress: &mut dyn Progress,
+) -> Result<Vec<u8>, TrainError> {
+    let Training { recipe, backbone, device, .. } = training;
+    let encoder = |bytes: &[u8]| -> Result<Encoder, TrainError> {
+        let vb = VarBuilder::from_tensors(read_back(bytes)?, DType::F32, device);
+        Ok(Encoder::with_engine(&backbone.config, training.engine, &vb)?)
+    };
+    if let (Some(items), Some(difficulty)) = (training.difficulty, &recipe.difficulty) {
+        let encoder = &encoder(&bytes)?;
+        let refit = Refit { encoder, tokenizer, device, recipe: difficulty, seed: recipe.seed };
+        let head = refit.run(items, &sides[0], progress)?;
+        refit.note(items, &head, card);
+        bytes = with_head(&bytes, &head.encoded)?;
+    }
+    if !recipe.languages.is_empty() {
+        let fit = LanguageFit { encoder: &encoder(&bytes)?, device, languages: &recipe.languages };
+        bytes = fit.run(&bytes, sides, card, progress)?;
+    }
+    Ok(bytes)
 }
 
 /// What activations are divided by before they are rounded to 8 bits, found on some of the rows.
@@ -172,7 +186,7 @@ fn read_back(bytes: &[u8]) -> Result<HashMap<String, Tensor>, TrainError> {
 fn fingerprint(training: &Training<'_>) -> String {
     let Training { recipe, backbone, corpus, .. } = training;
     // What is fitted after the encoder changes none of its steps.
-    let recipe = Recipe { difficulty: None, ..(*recipe).clone() };
+    let recipe = Recipe { difficulty: None, languages: Vec::new(), ..(*recipe).clone() };
     let mut text = format!("{recipe:?}\n{:?}\n{}", backbone.config, FileHash::of(&backbone.tokenizer));
     for example in &corpus.examples {
         text += &format!("\n{} {:?} {:?} {:?}", example.id, example.split, example.task, example.difficulty);
@@ -230,6 +244,8 @@ fn card(
         vocabulary,
         calibration,
         scripts: recipe.scripts.clone(),
+        // Until there is a head that tells them from others.
+        languages: Vec::new(),
         backbone: BackboneCard {
             name: recipe.backbone.name.clone(),
             source: recipe.backbone.source.clone(),

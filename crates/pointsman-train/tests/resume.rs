@@ -5,9 +5,15 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
-use pointsman_classifier::{CountWeights, EncoderConfig, Engine, Model, WEIGHTS_FILE};
+use pointsman_classifier::{
+    CARD_FILE, Classifier, CountWeights, EncoderConfig, Engine, Hub, HubEnvironment, Model, ModelSource,
+    WEIGHTS_FILE,
+};
+use pointsman_domain::{AbstainReason, Prompt, Vocabulary};
+use pointsman_eval::linear::Target;
 use pointsman_train::corpus::{Corpus, Split};
-use pointsman_train::recipe::Recipe;
+use pointsman_train::difficulty::{DifficultyItems, Refitting, refit};
+use pointsman_train::recipe::{DifficultyRecipe, Recipe};
 use pointsman_train::{Backbone, Progress, Step, Training, train};
 use serde_json::{Map, Value, json};
 
@@ -164,11 +170,22 @@ impl Progress for Kill {
 
 /// Trains in `folder` and gives the bytes of the weights.
 fn run(folder: &Path, recipe: &Recipe, checkpoints: &Path, progress: &mut Kill) -> Vec<u8> {
+    run_from(&backbone(), folder, recipe, checkpoints, progress)
+}
+
+/// Trains from `backbone` in `folder` and gives the bytes of the weights.
+fn run_from(
+    backbone: &Backbone,
+    folder: &Path,
+    recipe: &Recipe,
+    checkpoints: &Path,
+    progress: &mut Kill,
+) -> Vec<u8> {
     let corpus = corpus(folder, recipe);
     let training = Training {
         engine: Engine::f32(),
         recipe,
-        backbone: &backbone(),
+        backbone,
         corpus: &corpus,
         difficulty: None,
         out: folder,
@@ -217,4 +234,128 @@ fn runs_start_alike_go_different_ways_and_end_in_their_mean() {
     let (first, second) = steps.losses.split_at(steps.losses.len() / 2);
     assert_eq!(first.len(), second.len());
     assert!(first != second && both != one);
+}
+
+#[test]
+fn variations_of_a_row_are_held_together() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let checkpoints = folder.path().join("checkpoints");
+    let plain = recipe(1, 1);
+    let mut consistent = plain.clone();
+    consistent.fit.consistency = 1.0;
+    let weights = |recipe: &Recipe, steps: &mut Kill| run(folder.path(), recipe, &checkpoints, steps);
+    let (mut steps, mut more) = (Kill::default(), Kill::default());
+    let (without, with) = (weights(&plain, &mut steps), weights(&consistent, &mut more));
+    assert_eq!(steps.losses.len(), more.losses.len(), "a step takes its rows twice");
+    assert!(without != with && with == weights(&consistent, &mut Kill::default()));
+}
+
+#[test]
+fn a_fit_goes_on_from_the_task_head_of_a_model() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (checkpoints, recipe) = (folder.path().join("checkpoints"), recipe(1, 1));
+    let weights = run(folder.path(), &recipe, &checkpoints, &mut Kill::default());
+    let card = std::fs::read_to_string(folder.path().join("tiny").join(CARD_FILE)).expect("written");
+    let start = |labels: Option<&Vocabulary>| Backbone::of_model(&card, tokenizer(), &weights, labels);
+    let error = start(Some(&Vocabulary::standard())).expect_err("other labels").to_string();
+    assert!(error.contains("other labels than the recipe"), "{error}");
+    let loss = |backbone: &Backbone| {
+        let mut steps = Kill::default();
+        run_from(backbone, folder.path(), &recipe, &checkpoints, &mut steps);
+        steps.losses[0]
+    };
+    let vocabulary = recipe.vocabulary().expect("valid");
+    let (kept, fresh) = (start(Some(&vocabulary)).expect("fits"), start(None).expect("fits"));
+    assert!(loss(&kept) < loss(&fresh), "{} {}", loss(&kept), loss(&fresh));
+}
+
+/// Rows of eight words in two languages with ten words each; half of the rows are on the development side, a quarter on either
+/// other.
+fn corpus_in_two_languages(folder: &Path, recipe: &Recipe) -> Corpus {
+    let mut state = 1u32;
+    let mut draw = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 16
+    };
+    let mut row = |row: usize| {
+        let (language, first) = if row.is_multiple_of(3) { ("de", 100) } else { ("en", 0) };
+        let words: Vec<String> = (0..8).map(|_| format!("w{}", first + draw() % 10)).collect();
+        let (task, split) = (["even", "odd"][row % 2], ["train", "dev", "dev", "test"][row / 2 % 4]);
+        json!({"id": format!("r{row}"), "text": words.join(" "), "task": task, "language": language, "split": split})
+            .to_string()
+    };
+    let rows: Vec<String> = (0..800).map(&mut row).collect();
+    std::fs::write(folder.join("rows.jsonl"), rows.join("\n")).expect("written");
+    Corpus::read(recipe, Some(folder)).expect("readable")
+}
+
+/// Rows of the development side in `language` that the model in `folder` calls another language's.
+fn called_foreign(folder: &Path, corpus: &Corpus, language: &str) -> usize {
+    let hub = Hub::new(HubEnvironment::from_variables(|_| None));
+    let files = ModelSource::Folder(folder.to_owned()).open(None, &hub).expect("a model folder");
+    let classifier = Classifier::load(&files, &Device::Cpu).expect("loads");
+    let rows = corpus.side(Split::Dev).filter(|row| row.language.as_deref() == Some(language));
+    let prompts: Vec<Prompt> = rows.map(|row| row.prompt.clone()).collect();
+    let labels = classifier.classify(&prompts).expect("classifies");
+    labels.iter().filter(|labels| labels.abstained == Some(AbstainReason::UnsupportedLanguage)).count()
+}
+
+#[test]
+fn a_head_for_languages_is_fitted_served_and_dropped_with_its_layers() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut recipe = recipe(1, 1);
+    recipe.languages = vec!["en".parse().expect("a code")];
+    (recipe.fit.batch, recipe.fit.epochs) = (32, 1);
+    let corpus = corpus_in_two_languages(folder.path(), &recipe);
+    let training = Training {
+        engine: Engine::f32(),
+        recipe: &recipe,
+        backbone: &backbone(),
+        corpus: &corpus,
+        difficulty: None,
+        out: folder.path(),
+        checkpoints: &folder.path().join("checkpoints"),
+        device: &Device::Cpu,
+    };
+    let mut notes = Kill::default();
+    let trained = train(&training, &mut notes).expect("trains");
+    assert!(notes.notes.iter().any(|note| note.starts_with("language head, ")), "{:?}", notes.notes);
+    assert_eq!(trained.card.languages, recipe.languages);
+    let dev = &trained.card.scores["language"]["dev"];
+    let figure = |name: &str| dev[name].as_float().expect("a share");
+    assert!(figure("found") > 0.5 && figure("flagged") <= 0.005, "{dev}");
+    let model = folder.path().join("tiny");
+    let (foreign, own) = (called_foreign(&model, &corpus, "de"), called_foreign(&model, &corpus, "en"));
+    assert!(foreign > 60 && own <= 2, "{foreign} {own}");
+
+    let card = std::fs::read_to_string(model.join(CARD_FILE)).expect("written");
+    let weights = std::fs::read(model.join(WEIGHTS_FILE)).expect("written");
+    let prompts: Vec<Prompt> = corpus.side(Split::Dev).map(|row| row.prompt.clone()).collect();
+    let target = |row: usize| Target { b: [-1.0, 0.0, 1.0][row % 3], variance: 0.1, weight: 1.0 };
+    let items = DifficultyItems {
+        targets: (0..prompts.len()).map(target).collect(),
+        sources: vec!["made up".to_owned(); prompts.len()],
+        prompts,
+    };
+    let called_foreign_after = |layers: &[usize]| {
+        let (outcomes, layers) = (Vec::new(), layers.to_vec());
+        let out = folder.path().join("refitted");
+        let refitting = Refitting {
+            card: &card,
+            tokenizer: &tokenizer(),
+            weights: &weights,
+            recipe: &DifficultyRecipe { outcomes, layers, counts: false, prior: None },
+            seed: 1,
+            items: &items,
+            corpus: &corpus,
+            languages: &[],
+            out: &out,
+            device: &Device::Cpu,
+            engine: Engine::f32(),
+        };
+        let card = refit(&refitting, &mut Kill::default()).expect("fits");
+        (card.languages.len(), called_foreign(&out.join("tiny"), &corpus, "de"))
+    };
+    assert_eq!(called_foreign_after(&[2]), (1, foreign), "the layers are the same");
+    assert_eq!(called_foreign_after(&[0, 2]), (0, 0), "the head cannot read other layers");
 }

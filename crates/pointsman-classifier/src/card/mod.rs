@@ -14,6 +14,7 @@ use crate::calibration::Calibration;
 use crate::counts::CountWeights;
 use crate::encoder::EncoderConfig;
 use crate::gate::Gate;
+use crate::language::Language;
 use crate::script::Script;
 
 /// A model's card, checked: every value is in its range and they fit together.
@@ -43,6 +44,8 @@ pub struct Card {
     pub calibration: Calibration,
     /// The scripts in which the model was found good; empty where all are.
     pub scripts: Vec<Script>,
+    /// The languages in which it was found good, told apart from others by a head for it; empty where all are, without a head.
+    pub languages: Vec<Language>,
     /// What the model was trained from.
     pub backbone: Backbone,
     /// What the files beside the card must be.

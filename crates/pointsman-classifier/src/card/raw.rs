@@ -9,6 +9,7 @@ use crate::calibration::Calibration;
 use crate::counts::CountWeights;
 use crate::encoder::EncoderConfig;
 use crate::gate::Gate;
+use crate::language::Language;
 use crate::script::Script;
 use crate::tokenize::Tokenizer;
 
@@ -27,6 +28,8 @@ pub(super) struct Card {
     difficulty_counts: CountWeights,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scripts: Vec<Script>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    languages: Vec<Language>,
     encoder: EncoderConfig,
     calibration: Calibration,
     backbone: Backbone,
@@ -69,6 +72,7 @@ impl From<&super::Card> for Card {
                 .then_some(card.difficulty_layers),
             difficulty_counts: card.difficulty_counts,
             scripts: card.scripts,
+            languages: card.languages,
             encoder: card.encoder,
             calibration: card.calibration,
             backbone: card.backbone,
@@ -86,6 +90,7 @@ impl Card {
         self.check_names()?;
         self.check_encoder()?;
         self.check_layers()?;
+        self.check_languages()?;
         check_calibration(&self.calibration)?;
         let entries = self.labels.into_iter().map(|label| (label.name, label.group));
         let vocabulary = Vocabulary::with_groups(entries)
@@ -111,6 +116,7 @@ impl Card {
             vocabulary,
             calibration: self.calibration,
             scripts: self.scripts,
+            languages: self.languages,
             backbone: self.backbone,
             files: self.files,
             recipe: self.recipe,
@@ -186,6 +192,16 @@ impl Card {
             &format!("{layers:?} are not layers in ascending order that end with the last"),
             &format!("choose from 0, the embeddings, to {last}, and end with {last}"),
         ))
+    }
+
+    fn check_languages(&self) -> Result<(), CardError> {
+        match Language::repeated(&self.languages) {
+            Some(twice) => {
+                let message = format!("`{twice}` is listed twice");
+                Err(CardError::new("languages", &message, "list each language once"))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ fn card() -> Card {
             ability: AbilityCalibration { scale: 1.5, shift: -0.25, residual_sd: 0.75 },
         },
         scripts: vec![Script::Latin],
+        languages: vec!["en".parse().expect("a code"), "de".parse().expect("a code")],
         backbone: Backbone {
             name: "encoder".to_owned(),
             source: "hf:org/encoder".to_owned(),
@@ -76,6 +77,7 @@ fn a_model_may_have_labels_of_its_own() {
         tagging: Tagging::Custom,
         vocabulary: Vocabulary::new([task("billing"), task("outage")]).expect("two labels"),
         scripts: Vec::new(),
+        languages: Vec::new(),
         ..card()
     };
     assert_eq!(Card::parse(&own.to_toml().expect("valid")), Ok(own.clone()));
@@ -105,7 +107,7 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |
         5 | windows = 256
           | ^^^^^^^
-        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `difficulty_counts`, `scripts`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`, `gates`
+        unknown field `windows`, expected one of `name`, `version`, `tagging`, `licence`, `window`, `pooling`, `difficulty_layers`, `difficulty_counts`, `scripts`, `languages`, `encoder`, `calibration`, `backbone`, `files`, `labels`, `recipe`, `data`, `scores`, `gates`
         "#);
     insta::assert_snapshot!(message(&[("pooling = \"mean\"", "pooling = \"cls\"")]), @r#"
         card.toml: TOML parse error at line 6, column 11
@@ -121,6 +123,9 @@ fn a_faulty_card_is_refused_with_the_field_and_the_remedy() {
           |           ^^^^^^^^
         `latn` is not a script, did you mean `latin`; use a Unicode script name in lower case, such as latin or cyrillic
         "#);
+    insta::assert_snapshot!(message(&[("\"de\"", "\"en\"")]), @"card.toml: `languages`: `en` is listed twice; list each language once");
+    let no_code = message(&[("\"de\"", "\"German\"")]);
+    assert!(no_code.contains("languages = [") && no_code.contains("`German` is not a language"), "{no_code}");
     let unknown =
         parse_with(&[("log_words = 0.5", "log_wards = 0.5")]).expect_err("no such figure").to_string();
     assert!(

@@ -7,7 +7,7 @@ use super::Classifier;
 use super::batching::Budget;
 use crate::card::{Card, CardError, FileHash};
 use crate::engine::{Engine, EngineChoice};
-use crate::model::{DIFFICULTY_HEAD, Model, TASK_HEAD};
+use crate::model::{DIFFICULTY_HEAD, LANGUAGE_HEAD, Model, TASK_HEAD};
 use crate::precision::Precision;
 use crate::source::{ModelFiles, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::tokenize::{TokenizeError, Tokenizer};
@@ -84,6 +84,7 @@ fn build(card: &Card, weights: &[u8], device: &Device, how: (Engine, DType)) -> 
     let stored = StoredWeights::new(weights)?;
     let vb = VarBuilder::from_backend(Box::new(stored), DType::F32, device.clone());
     Model::with_layers_in(&card.encoder, card.vocabulary.len(), &card.difficulty_layers, how, &vb)
+        .and_then(|model| if card.languages.is_empty() { Ok(model) } else { model.with_language_head(&vb) })
         .map_err(|error| mismatch(card, error))
 }
 
@@ -93,18 +94,20 @@ fn mismatch(card: &Card, error: Error) -> LoadError {
         Error::WithBacktrace { inner, .. } | Error::Context { inner, .. } | Error::WithPath { inner, .. } => {
             mismatch(card, *inner)
         }
-        Error::CannotFindTensor { path } => LoadError::NoTensor { tensor: path },
+        Error::CannotFindTensor { path } => {
+            let field = if is_of(LANGUAGE_HEAD, &path) { "languages" } else { "encoder" };
+            LoadError::NoTensor { field, tensor: path }
+        }
         Error::UnexpectedShape { msg, expected, got } => {
             let tensor = msg.rsplit(' ').next().unwrap_or_default().to_owned();
-            let of_task_head = tensor.strip_prefix(TASK_HEAD).is_some_and(|rest| rest.starts_with('.'));
             let rows = got.dims().first().copied().unwrap_or(0);
-            if of_task_head && rows != card.vocabulary.len() {
+            if is_of(TASK_HEAD, &tensor) && rows != card.vocabulary.len() {
                 return LoadError::LabelCount { labels: card.vocabulary.len(), rows };
             }
-            let of_difficulty_head =
-                tensor.strip_prefix(DIFFICULTY_HEAD).is_some_and(|rest| rest.starts_with('.'));
-            let (field, remedy) = if of_difficulty_head {
+            let (field, remedy) = if is_of(DIFFICULTY_HEAD, &tensor) {
                 ("difficulty_layers", "name the layers that the head was trained on")
+            } else if is_of(LANGUAGE_HEAD, &tensor) {
+                ("languages", "fit their head to the layers that the difficulty head reads, or list none")
             } else {
                 ("encoder", "copy the shape from the backbone's config.json")
             };
@@ -118,6 +121,11 @@ fn mismatch(card: &Card, error: Error) -> LoadError {
         }
         other => LoadError::Device(other),
     }
+}
+
+/// Whether `tensor` is one of those of `head`.
+fn is_of(head: &str, tensor: &str) -> bool {
+    tensor.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Why a model cannot be loaded.
@@ -170,11 +178,13 @@ pub enum LoadError {
         /// What there is.
         found: Vec<usize>,
     },
-    /// The encoder that the card describes needs a tensor that is not there.
+    /// The encoder or a head that the card describes needs a tensor that is not there.
     #[error(
-        "card.toml: `encoder` asks for a tensor `{tensor}`, which the weights do not have; the card describes another model, or the weights are incomplete"
+        "card.toml: `{field}` asks for a tensor `{tensor}`, which the weights do not have; the card describes another model, or the weights are incomplete"
     )]
     NoTensor {
+        /// The card's field that asks for it.
+        field: &'static str,
         /// The tensor.
         tensor: String,
     },

@@ -62,6 +62,8 @@ struct Output {
     pooled: Vec<f32>,
     task: Vec<f32>,
     ability: f32,
+    /// None without a head for it.
+    language: Option<f32>,
 }
 
 /// A prompt's labels, and what they were read from.
@@ -164,16 +166,21 @@ impl Classifier {
         let pooled = self.model.embed(&TokenBatch::new(rows, &self.device)?)?;
         let logits = self.model.heads(&pooled)?;
         let (task, ability) = (logits.task.to_vec2()?, logits.ability.to_vec1()?);
+        let language: Vec<Option<f32>> = match logits.language {
+            Some(language) => language.to_vec1::<f32>()?.into_iter().map(Some).collect(),
+            None => vec![None; rows.len()],
+        };
         let pooled = if keep_pooled { pooled.to_vec2()? } else { vec![Vec::new(); rows.len()] };
-        let heads = task.into_iter().zip(ability);
-        let output = |(pooled, (task, ability))| Output { pooled, task, ability };
+        let heads = task.into_iter().zip(ability).zip(language);
+        let output = |(pooled, ((task, ability), language))| Output { pooled, task, ability, language };
         Ok(pooled.into_iter().zip(heads).map(output).collect())
     }
 
     /// None where the output is no number.
     fn interpret(&self, prompt: &Prepared, output: &Output) -> Option<Labels> {
         let Card { calibration, vocabulary, .. } = &self.card;
-        if !(output.ability.is_finite() && output.task.iter().all(|logit| logit.is_finite())) {
+        let mut said = output.task.iter().chain([&output.ability]).chain(&output.language);
+        if !said.all(|value| value.is_finite()) {
             return None;
         }
         let task_scores: Vec<_> =
@@ -181,6 +188,8 @@ impl Classifier {
         // Of equals the first in the vocabulary.
         let (task, task_confidence) = task_scores.iter().rev().max_by(|a, b| a.1.total_cmp(&b.1)).cloned()?;
         let placement = calibration.place(output.ability);
+        let foreign = output.language.is_some_and(|value| value < 0.0);
+        let foreign = foreign.then_some(AbstainReason::UnsupportedLanguage);
         let unsure = (task_confidence < calibration.abstain_below).then_some(AbstainReason::LowConfidence);
         Some(Labels {
             task,
@@ -191,7 +200,7 @@ impl Classifier {
             ability_sd: placement.ability_sd,
             band: placement.band,
             band_confidence: placement.band_confidence,
-            abstained: prompt.abstained.or(unsure),
+            abstained: prompt.abstained.or(foreign).or(unsure),
             tokens: prompt.tokens,
             tokens_seen: prompt.tokens_seen,
         })
@@ -250,6 +259,8 @@ pub enum ClassifyError {
     #[error("the model cannot be run: {0}; if memory ran out, use device `cpu`")]
     Device(#[from] candle_core::Error),
     /// The model's output is no number.
-    #[error("the model's output is not finite; its weights are damaged, so fetch or train it anew")]
+    #[error(
+        "the model's output is not finite; its weights are damaged, so fetch or train it anew, or they are too large for f16, so choose precision `bf16`"
+    )]
     NotFinite,
 }

@@ -14,6 +14,16 @@ fn classifier() -> Classifier {
     Classifier::load(&tiny::files(), &Device::Cpu).expect("loads")
 }
 
+/// The tiny model with `card` and a head for the language that says of a prompt what the raw difficulty is beyond `beyond`.
+fn with_language_head(card: Card, beyond: f32) -> Classifier {
+    let mut tensors = tiny::tensors();
+    let bias = (&tensors["difficulty.bias"] - f64::from(beyond)).expect("a number");
+    tensors.insert("language.bias".to_owned(), bias);
+    tensors.insert("language.weight".to_owned(), tensors["difficulty.weight"].clone());
+    let card = Card { languages: vec!["en".parse().expect("a code")], ..card };
+    Classifier::load(&tiny::files_of(card, &tensors), &Device::Cpu).expect("loads")
+}
+
 fn prompts() -> Vec<Prompt> {
     let mut prompts: Vec<Prompt> = (0..90)
         .map(|n| {
@@ -117,6 +127,36 @@ fn abstention_has_its_reasons() {
     assert_eq!(reason(" "), Some(AbstainReason::Empty));
     assert_eq!(reason("🙂🙂"), Some(AbstainReason::NotLanguage));
     assert_eq!(reason("Что это?"), Some(AbstainReason::UnsupportedLanguage));
+}
+
+#[test]
+fn what_the_language_head_says_no_to_is_in_another_language() {
+    let plain = classifier().embed(&prompts()).expect("embeds");
+    let raw: Vec<f32> = plain.iter().filter_map(|prompt| prompt.logits.last().copied()).collect();
+    let mut sorted = raw.clone();
+    sorted.sort_by(f32::total_cmp);
+    let middle = f32::midpoint(sorted[sorted.len() / 2 - 1], sorted[sorted.len() / 2]);
+    let labels = with_language_head(tiny::card(), middle).classify(&prompts()).expect("classifies");
+    assert_eq!((raw.len(), labels.len()), (plain.len(), plain.len()));
+    for ((raw, plain), labels) in raw.iter().zip(&plain).zip(&labels) {
+        let foreign = (*raw < middle).then_some(AbstainReason::UnsupportedLanguage);
+        let abstained = plain.labels.abstained.or(foreign);
+        assert_eq!(*labels, Labels { abstained, ..plain.labels.clone() });
+    }
+}
+
+#[test]
+fn the_language_comes_after_the_text_and_before_the_confidence() {
+    let calibration = Calibration { abstain_below: 1.0, ..Calibration::default() };
+    let reason = |beyond: f32, text: &str| {
+        let card = Card { calibration: calibration.clone(), ..tiny::card() };
+        let classifier = with_language_head(card, beyond);
+        classifier.classify(&[Prompt::from_text(text)]).expect("classifies")[0].abstained
+    };
+    assert_eq!(reason(1e6, "n1 n2"), Some(AbstainReason::UnsupportedLanguage));
+    assert_eq!(reason(-1e6, "n1 n2"), Some(AbstainReason::LowConfidence));
+    assert_eq!(reason(1e6, " "), Some(AbstainReason::Empty));
+    assert_eq!(reason(1e6, "🙂🙂"), Some(AbstainReason::NotLanguage));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Files that contradict one another.
 
 use candle_core::{Device, Tensor};
-use pointsman_classifier::weights::{self, Tensors};
+use pointsman_classifier::weights::Tensors;
 use pointsman_classifier::{Card, Classifier, EncoderConfig, LoadError, ModelFiles, Tagging};
 use pointsman_domain::{Task, Vocabulary};
 
@@ -12,8 +12,7 @@ fn refusal(files: &ModelFiles) -> LoadError {
 }
 
 fn with_tensors(tensors: &Tensors) -> ModelFiles {
-    let weights = weights::quantize(tensors).expect("finite");
-    ModelFiles::new(tiny::card(), tiny::word_piece(), weights).expect("the card is valid")
+    tiny::files_of(tiny::card(), tensors)
 }
 
 #[test]
@@ -74,13 +73,25 @@ fn missing_and_misshapen_tensors_are_named() {
 }
 
 #[test]
+fn languages_need_a_head_of_their_own() {
+    let with = |tensors: &Tensors| {
+        let card = Card { languages: vec!["en".parse().expect("a code")], ..tiny::card() };
+        refusal(&tiny::files_of(card, tensors))
+    };
+    let mut tensors = tiny::tensors();
+    insta::assert_snapshot!(with(&tensors), @"card.toml: `languages` asks for a tensor `language.weight`, which the weights do not have; the card describes another model, or the weights are incomplete");
+    let last_alone = tensors["difficulty.weight"].narrow(1, 0, 32).expect("32 of 64 columns");
+    tensors.insert("language.weight".to_owned(), last_alone);
+    tensors.insert("language.bias".to_owned(), tensors["difficulty.bias"].clone());
+    insta::assert_snapshot!(with(&tensors), @"card.toml: `languages` asks for [1, 64] as the shape of `language.weight`, but the weights have [1, 32]; fit their head to the layers that the difficulty head reads, or list none");
+}
+
+#[test]
 fn a_tokenizer_with_more_tokens_than_embeddings_is_refused() {
     let mut tensors = tiny::tensors();
     let words = "embeddings.word_embeddings.weight";
     let fewer = tensors[words].narrow(0, 0, 500).expect("500 of 1200 rows");
     tensors.insert(words.to_owned(), fewer);
     let card = Card { encoder: EncoderConfig { vocab: 500, ..tiny::encoder() }, ..tiny::card() };
-    let weights = weights::quantize(&tensors).expect("finite");
-    let files = ModelFiles::new(card, tiny::word_piece(), weights).expect("the card is valid");
-    insta::assert_snapshot!(refusal(&files), @"card.toml: `encoder.vocab` is 500, but the tokenizer knows 1102 tokens; use the tokenizer that the model was trained with");
+    insta::assert_snapshot!(refusal(&tiny::files_of(card, &tensors)), @"card.toml: `encoder.vocab` is 500, but the tokenizer knows 1102 tokens; use the tokenizer that the model was trained with");
 }

@@ -120,6 +120,7 @@ pub(crate) fn card() -> Card {
         vocabulary: Vocabulary::standard(),
         calibration: Calibration::default(),
         scripts: Vec::new(),
+        languages: Vec::new(),
         backbone: Backbone {
             name: "none".to_owned(),
             source: "random numbers".to_owned(),
@@ -136,7 +137,12 @@ pub(crate) fn card() -> Card {
 
 /// The files of a model with `card` and the tiny weights.
 pub(crate) fn files_with(card: Card) -> ModelFiles {
-    let weights = weights::quantize(&tensors()).expect("finite");
+    files_of(card, &tensors())
+}
+
+/// The files of a model with `card` and these weights.
+pub(crate) fn files_of(card: Card, tensors: &Tensors) -> ModelFiles {
+    let weights = weights::quantize(tensors).expect("finite");
     ModelFiles::new(card, word_piece(), weights).expect("the card is valid")
 }
 

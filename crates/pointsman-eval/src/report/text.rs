@@ -99,10 +99,12 @@ pub(super) fn percent(share: f64) -> String {
 fn table(title: &str, slices: &[Slice]) -> Result<String, fmt::Error> {
     let mut text = String::new();
     if slices.len() > 1 {
-        writeln!(text, "\n{title:<18} {:>5} {:>9}", "n", "accuracy")?;
-        for Slice { name, accuracy } in slices {
+        writeln!(text, "\n{title:<18} {:>5} {:>9} {:>9}", "n", "accuracy", "abstained")?;
+        for slice in slices {
+            let Slice { name, accuracy, .. } = slice;
             let name = if name.is_empty() { "(not stated)" } else { name };
-            writeln!(text, "{name:<18} {:>5} {:>9}", accuracy.of, percent(accuracy.value))?;
+            let (right, abstained) = (percent(accuracy.value), percent(slice.abstained_share()));
+            writeln!(text, "{name:<18} {:>5} {right:>9} {abstained:>9}", accuracy.of)?;
         }
     }
     Ok(text)

@@ -100,11 +100,11 @@ pub struct TaskReport {
     pub coverage: RiskCoverage,
     /// What abstaining did buy.
     pub abstention: Abstention,
-    /// Accuracy by language, the most frequent first.
+    /// Accuracy and abstentions by language, the most frequent first.
     pub by_language: Vec<Slice>,
-    /// Accuracy by source, the most frequent first.
+    /// Likewise by source.
     pub by_source: Vec<Slice>,
-    /// Accuracy by length in classifier tokens, shortest first.
+    /// Likewise by length in classifier tokens, shortest first.
     pub by_length: Vec<Slice>,
     /// The figures in coarser vocabularies of others; empty for labels that have no class there.
     #[serde(default)]

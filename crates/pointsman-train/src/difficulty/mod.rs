@@ -13,4 +13,5 @@ pub use items::DifficultyItems;
 pub(crate) use embed::embed;
 pub(crate) use refit::Refit;
 pub use refit::{Refitting, refit};
+pub(crate) use weights::with_scalar_head;
 pub use weights::{changed_head, with_head};

@@ -6,18 +6,20 @@ use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use pointsman_classifier::features::{FEATURES, features};
 use pointsman_classifier::{
-    AbilityCalibration, Card, CountWeights, Encoder, Engine, FileHashes, Tokenizer, weights,
+    AbilityCalibration, Card, CountWeights, Encoder, Engine, FileHashes, LANGUAGE_HEAD, Language, Tokenizer,
+    weights,
 };
 use pointsman_domain::{Difficulty, Prompt};
 use pointsman_eval::linear::{COUNT_PENALTY, Design, HeadFit, Linear, Target, fit_head};
 use toml::{Table, Value};
 
-use super::{DifficultyItems, embed, with_head};
+use super::{DifficultyItems, embed, with_head, with_scalar_head};
 use crate::card_scores::rounded;
 use crate::corpus::{Corpus, Split};
 use crate::error::TrainError;
 use crate::fit::tokenize;
 use crate::folder;
+use crate::language::{self, LanguageFit};
 use crate::progress::Progress;
 use crate::recipe::DifficultyRecipe;
 use crate::side::Side;
@@ -125,8 +127,10 @@ pub struct Refitting<'a> {
     pub seed: u64,
     /// What the head is fitted to.
     pub items: &'a DifficultyItems,
-    /// Whose training side gives the rows of the prior.
+    /// Whose training side gives the rows of the prior. A head for languages takes the rows that state theirs.
     pub corpus: &'a Corpus,
+    /// The languages that a head is to tell from others; without any, the model's head for them stays if it can still be read.
+    pub languages: &'a [Language],
     /// Folder in which the model's folder is made.
     pub out: &'a Path,
     /// Where to compute.
@@ -135,11 +139,14 @@ pub struct Refitting<'a> {
     pub engine: Engine,
 }
 
-/// Fits the difficulty head of a finished model anew and writes the model; all else stays as it is.
+/// Fits the difficulty head of a finished model anew, and a head for languages if they are named, and writes the model; all
+/// else stays as it is.
 ///
 /// # Errors
-/// When the model is not usable or its files are not the card's, the recipe does not fit it, or a file cannot be written.
+/// When the model is not usable or its files are not the card's, the recipe does not fit it, rows that languages take are
+/// missing, or a file cannot be written.
 pub fn refit(with: &Refitting<'_>, progress: &mut dyn Progress) -> Result<Card, TrainError> {
+    language::check(with.corpus, with.languages)?;
     let refuse = |error: Box<dyn std::error::Error + Send + Sync>| TrainError::Model(error);
     let mut card = Card::parse(with.card).map_err(|error| refuse(Box::new(error)))?;
     if FileHashes::of(with.weights, with.tokenizer) != card.files {
@@ -151,23 +158,37 @@ pub fn refit(with: &Refitting<'_>, progress: &mut dyn Progress) -> Result<Card, 
         Tokenizer::from_json(with.tokenizer, card.window).map_err(|error| refuse(Box::new(error)))?;
     let tensors = weights::read(with.weights, with.device).map_err(|error| refuse(Box::new(error)))?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, with.device);
-    let refit = Refit {
-        encoder: &Encoder::with_engine(&card.encoder, with.engine, &vb)?,
-        tokenizer: &tokenizer,
-        device: with.device,
-        recipe: with.recipe,
-        seed: with.seed,
-    };
-    let unmeasured = Side::read(with.corpus, Split::Train, &tokenizer)?;
+    let encoder = &Encoder::with_engine(&card.encoder, with.engine, &vb)?;
+    let refit =
+        Refit { encoder, tokenizer: &tokenizer, device: with.device, recipe: with.recipe, seed: with.seed };
+    let side = |split| Side::read(with.corpus, split, &tokenizer);
+    let unmeasured = side(Split::Train)?;
     let head = refit.run(with.items, &unmeasured, progress)?;
+    let layers = card.difficulty_layers.clone();
     refit.note(with.items, &head, &mut card);
     let recipe =
         Table::try_from(with.recipe).map_err(|error| TrainError::Data { message: error.to_string() })?;
     card.recipe.insert("difficulty".to_owned(), Value::Table(recipe));
-    let bytes = with_head(with.weights, &head.encoded)?;
+    let mut bytes = with_head(with.weights, &head.encoded)?;
+    if !with.languages.is_empty() {
+        let fit = LanguageFit { encoder, device: with.device, languages: with.languages };
+        bytes = fit.run(&bytes, &[unmeasured, side(Split::Dev)?, side(Split::Test)?], &mut card, progress)?;
+        let codes = with.languages.iter().map(|language| Value::String(language.to_string()));
+        card.recipe.insert("languages".to_owned(), Value::Array(codes.collect()));
+    } else if card.difficulty_layers != layers {
+        bytes = without_languages(&bytes, &mut card)?;
+    }
     card.files = FileHashes::of(&bytes, with.tokenizer);
     // Gates speak of the head that was.
     card.gates.clear();
     folder::write(with.out, &card, with.tokenizer, &bytes)?;
     Ok(card)
+}
+
+/// The weights `bytes` without a head for languages, of which the card then knows nothing.
+fn without_languages(bytes: &[u8], card: &mut Card) -> Result<Vec<u8>, TrainError> {
+    card.languages.clear();
+    card.recipe.remove("languages");
+    card.scores.remove("language");
+    with_scalar_head(bytes, LANGUAGE_HEAD, None)
 }

@@ -12,18 +12,32 @@ use crate::error::TrainError;
 /// # Errors
 /// When `weights` is no safetensors file.
 pub fn with_head(weights: &[u8], head: &Linear) -> Result<Vec<u8>, TrainError> {
+    with_scalar_head(weights, DIFFICULTY_HEAD, Some(head))
+}
+
+/// The safetensors file `weights` with `head` as the head `name` of one output, or without that head; the other tensors keep
+/// their bytes.
+pub(crate) fn with_scalar_head(
+    weights: &[u8],
+    name: &str,
+    head: Option<&Linear>,
+) -> Result<Vec<u8>, TrainError> {
     let refuse = |error: safetensors::SafeTensorError| TrainError::Model(Box::new(error));
     let file = SafeTensors::deserialize(weights).map_err(refuse)?;
-    let names = ["weight", "bias"].map(|part| format!("{DIFFICULTY_HEAD}.{part}"));
-    let numbers = [bytes(&head.weights), bytes(&[head.intercept])];
-    let shapes = [vec![1, head.weights.len()], vec![1]];
+    let names = ["weight", "bias"].map(|part| format!("{name}.{part}"));
+    let parts: Vec<(Vec<usize>, Vec<u8>)> = match head {
+        Some(head) => {
+            vec![(vec![1, head.weights.len()], bytes(&head.weights)), (vec![1], bytes(&[head.intercept]))]
+        }
+        None => Vec::new(),
+    };
     let mut tensors: Vec<(String, TensorView<'_>)> = file
         .iter()
         .filter(|(name, _)| !names.iter().any(|own| own == name))
         .map(|(name, view)| (name.to_owned(), view))
         .collect();
-    for ((name, bytes), shape) in names.iter().zip(&numbers).zip(shapes) {
-        tensors.push((name.clone(), TensorView::new(Dtype::F32, shape, bytes).map_err(refuse)?));
+    for (name, (shape, bytes)) in names.iter().zip(&parts) {
+        tensors.push((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(refuse)?));
     }
     safetensors::serialize(tensors, None).map_err(refuse)
 }
@@ -90,6 +104,11 @@ mod tests {
         assert_eq!((weight.shape(), weight.data()), (&[1, 3][..], &bytes(&[1.0, 2.0, 3.0])[..]));
         assert_eq!(file.tensor("difficulty.bias").expect("there").data(), 0.5f32.to_le_bytes());
         assert!(with_head(b"torn", &head).is_err());
+        let more = with_scalar_head(&after, "language", Some(&head)).expect("rewritten");
+        let file = SafeTensors::deserialize(&more).expect("a file");
+        assert_eq!((file.len(), file.tensor("language.weight").expect("there").shape()), (6, &[1, 3][..]));
+        let less = with_scalar_head(&more, "language", None).expect("rewritten");
+        assert_eq!(less, after, "a head that is taken out leaves nothing behind");
         // 2 · (w x + 0.5) + 1, and 10 more for the last column.
         let calibration = AbilityCalibration { scale: 2.0, shift: 1.0, residual_sd: 1.0 };
         let added = Linear { weights: vec![10.0], intercept: -1.0 };

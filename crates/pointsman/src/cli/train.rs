@@ -17,7 +17,8 @@ pub(crate) struct TrainArgs {
     /// Encoder to start from, instead of the recipe's: embedded, a folder, hf:ORG/NAME or hf:ORG/NAME@REV
     #[arg(long, value_name = "BACKBONE")]
     pub(crate) backbone: Option<String>,
-    /// Fit nothing but the difficulty head, that of this model: embedded, a folder, hf:ORG/NAME or hf:ORG/NAME@REV
+    /// Fit nothing but the difficulty head, and one for languages if the recipe names some, of this model: embedded, a folder,
+    /// hf:ORG/NAME or hf:ORG/NAME@REV
     #[arg(long, value_name = "MODEL", conflicts_with = "backbone")]
     pub(crate) difficulty_of: Option<String>,
     /// Folder in which the model's folder is made

@@ -1,6 +1,6 @@
 //! `pointsman train`: from a recipe and data to a model folder.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, bail};
 use indicatif::ProgressBar;
 use pointsman_classifier::{Card, DeviceChoice, Engine, ModelSource};
 use pointsman_train::corpus::{Corpus, Split};
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
             seed: recipe.seed,
             items,
             corpus: &corpus,
+            languages: &recipe.languages,
             out: &args.out,
             device: &device,
             engine,
@@ -81,10 +82,15 @@ pub(crate) fn run(args: &TrainArgs, global: &Global) -> Result<Outcome> {
 fn backbone(args: &TrainArgs, recipe: &Recipe) -> Result<Backbone> {
     let source: ModelSource = args.backbone.as_deref().unwrap_or(&recipe.backbone.source).parse()?;
     let hub = model::hub();
+    let task_head = recipe.backbone.task_head.then(|| recipe.vocabulary()).transpose().map_err(Error::msg)?;
     let backbone = if model::is_ours(&source) {
         let files = model::files(&source)?;
         let card = std::str::from_utf8(&files.card).context("the card of the backbone is not UTF-8")?;
-        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights)?
+        Backbone::of_model(card, files.tokenizer.into_owned(), &files.weights, task_head.as_ref())?
+    } else if task_head.is_some() {
+        bail!(
+            "{source}: `backbone.task_head` takes a model of ours, and this is a published encoder; leave it out"
+        );
     } else {
         Backbone::read(|file| source.read(file, &hub).map_err(|error| TrainError::Model(Box::new(error))))?
     };

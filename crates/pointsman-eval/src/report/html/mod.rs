@@ -140,7 +140,8 @@ fn slices(html: &mut Html, report: &TaskReport) {
         html.raw("<div class=\"pair\">\n");
         for (title, slices) in groups.into_iter().filter(|(_, slices)| slices.len() > 1) {
             html.raw("<table class=\"bars\">\n<thead><tr><th>").text(title);
-            html.raw("<th class=\"num\">n<th>accuracy<th class=\"num\"></tr></thead>\n<tbody>\n");
+            html.raw("<th class=\"num\">n<th>accuracy<th class=\"num\"><th class=\"num\">abstained");
+            html.raw("</tr></thead>\n<tbody>\n");
             for slice in slices {
                 let share = &slice.accuracy;
                 let name = if slice.name.is_empty() { "(not stated)" } else { &slice.name };
@@ -148,6 +149,7 @@ fn slices(html: &mut Html, report: &TaskReport) {
                 html.cell(&share.of.to_string());
                 html.raw("<td class=\"wide\">").raw(&bar(share.value, Some((share.low, share.high))));
                 html.cell(&format!("{:.0} %", share.value * 100.0));
+                html.cell(&format!("{:.0} %", slice.abstained_share() * 100.0));
                 html.raw("</tr>\n");
             }
             html.raw("</tbody>\n</table>\n");
