@@ -3,24 +3,27 @@
 //! The rules are few, cheap and lean towards silence: what they miss is left to the confidence threshold, but a prompt
 //! that a person or program could mean is never refused by them.
 
+mod encoded;
+mod gibberish;
 mod image_prompt;
+mod keyboard;
+mod misread;
+mod request;
 
 use pointsman_domain::{AbstainReason, Prompt};
 
 use crate::script::{self, Script};
+use encoded::is_encoded;
+use gibberish::is_gibberish;
 use image_prompt::is_image_prompt;
+use keyboard::is_all_keys;
+use misread::is_misread;
 
 /// How many bytes of a text are looked at.
 const SAMPLE_BYTES: usize = 8 << 10;
 
 /// Share of characters that no text has (control, replacement, private use) from which a text is binary.
 const BINARY_SHARE: f64 = 0.1;
-
-/// Share of letters in words nobody can say from which a text is gibberish.
-const UNPRONOUNCEABLE_SHARE: f64 = 0.5;
-
-/// Share of visible characters in encoded blobs from which a text is nothing but encoded data.
-const BLOB_SHARE: f64 = 0.8;
 
 /// Why the labels of `prompt` should not be relied on whatever the model says, judged by the text to be labelled.
 ///
@@ -34,7 +37,8 @@ pub fn by_text(prompt: &Prompt, supported: &[Script]) -> Option<AbstainReason> {
     if is_binary(sample)
         || has_no_word(sample)
         || is_encoded(sample)
-        || is_dump(sample)
+        || is_misread(sample)
+        || is_all_keys(sample)
         || is_gibberish(sample)
         || is_image_prompt(sample)
     {
@@ -67,108 +71,6 @@ fn has_no_word(text: &str) -> bool {
     !text.chars().any(char::is_alphanumeric)
 }
 
-/// Bytes written out: at least four of `0x7f`, `7f` or `01100001`, or percent-encoding, and nothing else. Numbers alone are left
-/// to the model, for two digits may be anything, and so are the squares of a chessboard.
-fn is_dump(text: &str) -> bool {
-    let words = || text.split([' ', '\n', '\t', ',']).filter(|word| !word.is_empty());
-    let is_square = |word: &str| matches!(word.as_bytes(), [b'a'..=b'h', b'1'..=b'8']);
-    let has_letters = |word: &str| word.bytes().any(|b| b.is_ascii_alphabetic());
-    let bytes = || words().all(is_byte) && words().any(has_letters) && !words().all(is_square);
-    let listed = words().nth(3).is_some() && (bytes() || words().all(is_bits));
-    let escapes = text.matches('%').count() * 3;
-    listed || (escapes >= 12 && share(escapes, text.len()) > 0.6 && !text.contains(char::is_whitespace))
-}
-
-/// Two hexadecimal digits, perhaps with what says that they are.
-fn is_byte(word: &str) -> bool {
-    let digits = word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word);
-    digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-fn is_bits(word: &str) -> bool {
-    word.len() == 8 && word.bytes().all(|b| matches!(b, b'0' | b'1'))
-}
-
-/// Base64, hexadecimal and the like with hardly a word around it.
-fn is_encoded(text: &str) -> bool {
-    if is_short_base64(text) {
-        return true;
-    }
-    let visible: usize = text.split_whitespace().map(str::len).sum();
-    let blobs: usize = text.split_whitespace().filter(|word| is_blob(word)).map(str::len).sum();
-    let words = text
-        .split_whitespace()
-        .filter(|word| {
-            let letters = word.trim_matches(|c: char| !c.is_alphanumeric());
-            letters.chars().count() >= 2 && letters.chars().all(char::is_alphabetic) && !is_blob(word)
-        })
-        .count();
-    words < 2 && share(blobs, visible) > BLOB_SHARE
-}
-
-/// Nothing but one word of base64 that is too short for [`is_blob`]: whole groups of four, the last filled up with `=` or a
-/// digit in it, and capitals and small letters changing as they do in no name.
-fn is_short_base64(text: &str) -> bool {
-    let word = text.trim_end_matches('=').as_bytes();
-    let is_whole =
-        text.len().is_multiple_of(4) && (12..40).contains(&text.len()) && text.len() - word.len() <= 2;
-    let in_alphabet = word.iter().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b));
-    let marked = text.len() > word.len() || word.iter().any(u8::is_ascii_digit);
-    is_whole && in_alphabet && marked && is_mixed(word)
-}
-
-/// A run of at least 20 characters of the base64 alphabet that changes between capitals, small letters and digits more
-/// often than names do, or at least 32 hexadecimal digits, some of them letters.
-fn is_blob(word: &str) -> bool {
-    let bytes = word.trim_end_matches(['=', ',', ';', '"']).trim_start_matches('"').as_bytes();
-    if bytes.len() < 20 || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b)) {
-        return false;
-    }
-    let hexadecimal = bytes.iter().all(u8::is_ascii_hexdigit);
-    if hexadecimal {
-        return bytes.len() >= 32 && bytes.iter().any(|b| !b.is_ascii_digit());
-    }
-    is_mixed(bytes)
-}
-
-/// Capitals and small letters that change, with digits, more often than in two of five places.
-fn is_mixed(bytes: &[u8]) -> bool {
-    let kind = |b: &u8| (b.is_ascii_uppercase(), b.is_ascii_lowercase(), b.is_ascii_digit());
-    let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
-    let mixed = [u8::is_ascii_uppercase, u8::is_ascii_lowercase].iter().all(|of| bytes.iter().any(of));
-    mixed && share(changes, bytes.len() - 1) > 0.4
-}
-
-/// Letters hit at random: most of them in words that nobody can say, and hardly a word beside them. (A puzzle may have a
-/// maze of letters, but it says what to do with it.)
-fn is_gibberish(text: &str) -> bool {
-    let (strange, others): (Vec<&str>, Vec<&str>) = text
-        .split(|c: char| !c.is_alphabetic())
-        .filter(|word| !word.is_empty())
-        .partition(|word| is_unpronounceable(word));
-    let letters = |words: &[&str]| words.iter().map(|word| word.len()).sum::<usize>();
-    let enough = strange.len() >= 2 || strange.iter().any(|word| word.len() >= 9);
-    let hardly_a_word = others.iter().filter(|word| word.len() >= 3).count() <= 2;
-    let share = share(letters(&strange), letters(&strange) + letters(&others));
-    enough && hardly_a_word && share >= UNPRONOUNCEABLE_SHARE
-}
-
-/// At least five letters without a vowel, or six consonants in a row with hardly a vowel around them. (`strengths` has
-/// five in a row, `Rechtsschutz` seven, but vowels enough.)
-///
-/// Only words of plain a–z count, since other alphabets have other rules, and capitals are left to acronyms.
-fn is_unpronounceable(word: &str) -> bool {
-    let letters = word.as_bytes();
-    let acronym = letters.iter().skip(1).all(u8::is_ascii_uppercase);
-    if letters.len() < 5 || acronym || !letters.iter().all(u8::is_ascii_alphabetic) {
-        return false;
-    }
-    let is_vowel = |letter: &u8| b"aeiouyAEIOUY".contains(letter);
-    let vowels = letters.iter().filter(|letter| is_vowel(letter)).count();
-    let longest_run = letters.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
-    vowels == 0 || (longest_run >= 6 && share(vowels, letters.len()) < 0.2)
-}
-
 /// `part / whole`, 0 of nothing.
 #[expect(clippy::cast_precision_loss, reason = "both are at most the sample's length")]
 fn share(part: usize, whole: usize) -> f64 {
@@ -199,6 +101,19 @@ mod tests {
             "sdlkfjghsldkfjghlskdfjg",
             "\u{0}\u{1}\u{2}ELF\u{0}\u{0}\u{3}\u{0}",
             "lighthouse, storm, dramatic clouds, oil painting, highly detailed, 8k",
+            "a cat astronaut on mars --ar 16:9 --v 6",
+            "beautiful woman in red dress, soft light, 85mm, f/1.4, photorealistic",
+            "cute corgi wearing sunglasses, pixar style, 3d render, soft lighting",
+            "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+            "ÿØÿà JFIF ÿÛ C ÿÄ µ …",
+            "fghdjsk",
+            "asdf",
+            "hjkl",
+            "asdfgh",
+            "qwerty",
+            "aaaaaaaaaaaaaaa",
+            "wjeoriu qpwoei zmxnc alskdj",
+            "лорпавыф йцукен",
             "aGVsbG8gd29ybGQ=",
             "c2VjcmV0MTIz",
             "0x7f 0x45 0x4c 0x46 0x02",
@@ -232,6 +147,29 @@ mod tests {
             "e4 e5 d4 d5",
             "12, 15, 17, 21, 24",
             "100% of 50% of 20% is 10%",
+            "decode aGVsbG8gd29ybGQgdGhpcyBpcyBhIGxvbmdlciBzdHJpbmc=",
+            "hash 5d41402abc4b2a76b9719d911017c592",
+            "Translate this image prompt into English: castle in fog, masterpiece, 8k, best quality",
+            "improve this prompt: a castle, masterpiece, 8k, highly detailed",
+            "AAPL MSFT NVDA",
+            "NHS SBAR",
+            "HTTP TLS DNS",
+            "WXCVB-1234",
+            "qwerty vs dvorak",
+            "what is asdf",
+            "krk",
+            "smrt",
+            "cwm",
+            "brb",
+            "thx",
+            "pls",
+            "wtf",
+            "tldr",
+            "hmmmm",
+            "aaah",
+            "zzz",
+            "lol",
+            "brrrr",
             "paint me a picture, trending on artstation, and tell me who made it",
             "get_user_by_id_and_organization_name",
             "AbstractSingletonProxyFactoryBean",
