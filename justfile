@@ -32,14 +32,17 @@ deny:
 unused:
     cargo shear
 
-# Whether the program still compiles with Metal; needs `rustup target add aarch64-apple-darwin` and no Mac
+# Whether the program still compiles with Metal; needs `rustup target add aarch64-apple-darwin`, and on other systems than a Mac's a
+# C compiler for it in CC_aarch64_apple_darwin (clang with Apple's headers), since dependencies compile C
 check-metal:
     #!/usr/bin/env bash
     set -euo pipefail
-    if ls "$(rustc --print sysroot)"/lib/rustlib/aarch64-apple-darwin/lib/libcore-*.rlib >/dev/null 2>&1; then
-        cargo check -p pointsman --target aarch64-apple-darwin --features metal --locked
-    else
+    if ! ls "$(rustc --print sysroot)"/lib/rustlib/aarch64-apple-darwin/lib/libcore-*.rlib >/dev/null 2>&1; then
         echo "SKIPPED: the target aarch64-apple-darwin is not installed; rustup target add aarch64-apple-darwin"
+    elif [ "$(uname)" != Darwin ] && [ -z "${CC_aarch64_apple_darwin:-}" ]; then
+        echo "SKIPPED: no C compiler for aarch64-apple-darwin; name one in CC_aarch64_apple_darwin"
+    else
+        cargo check -p pointsman --target aarch64-apple-darwin --features metal --locked
     fi
 
 # A CUDA toolkit in target/cuda, and the program with CUDA in target/with-cuda; needs no GPU

@@ -112,6 +112,10 @@ def inputs(values):
 def in_torch(args):
     dtype = DTYPES[args.dtype]
     model = Pooled(bert(args.model, "sdpa")).to(device=args.device, dtype=dtype)
+    if args.compile:
+        # Each shape is compiled for itself; after eight, torch would go on uncompiled and say nothing.
+        torch._dynamo.config.recompile_limit = 256
+        torch._dynamo.config.fail_on_recompile_limit_hit = True
     forward = torch.compile(model, dynamic=False) if args.compile else model
 
     def make(values):

@@ -35,6 +35,8 @@ pub struct Machine {
     pub threads: usize,
     /// The operating system and architecture.
     pub system: String,
+    /// NVIDIA GPUs with their memory and driver.
+    pub gpus: Vec<String>,
 }
 
 impl Machine {
@@ -42,7 +44,8 @@ impl Machine {
     pub(crate) fn in_a_line(&self, between: &str) -> String {
         let threads =
             if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
-        [&self.processor, &threads, &self.system].map(String::as_str).join(between)
+        let parts = [&self.processor, &threads, &self.system].into_iter().chain(&self.gpus);
+        parts.map(String::as_str).collect::<Vec<_>>().join(between)
     }
 }
 

@@ -13,6 +13,9 @@ use crate::recipe::AugmentRecipe;
 /// Texts longer than this make no earlier exchange: they would fill the window of the prompt that is to be learnt.
 const EARLIER_BYTES: usize = 600;
 
+/// Texts with fewer words are not cut: every word may be the one that says what is asked for.
+const LONG_WORDS: usize = 60;
+
 /// Variation of the prompts of one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Augment<'a> {
@@ -35,6 +38,9 @@ impl Augment<'_> {
             (Perturbation::SystemPrompt, recipe.system_prompt),
         ];
         let mut varied = prompt.clone();
+        if random.random_bool(recipe.truncate) {
+            varied = truncated(&varied, &mut random);
+        }
         if random.random_bool(recipe.lead_in) {
             varied = led_in(&varied, &mut random);
         }
@@ -57,6 +63,22 @@ impl Augment<'_> {
         let earlier = earlier.map(|(role, text)| Turn { role, text: text.to_owned() });
         Prompt::from_turns(earlier.into_iter().chain(prompt.turns().iter().cloned()).collect())
     }
+}
+
+/// The prompt without a stretch in the middle of its long subject, a tenth to four tenths of the words. What is asked for mostly
+/// stands at one of the ends.
+fn truncated(prompt: &Prompt, random: &mut ChaCha8Rng) -> Prompt {
+    let mut turns = prompt.turns().to_vec();
+    if let Some(subject) = turns.get_mut(prompt.context().len()) {
+        let words: Vec<&str> = subject.text.split_inclusive(char::is_whitespace).collect();
+        if words.len() >= LONG_WORDS {
+            let tenth = words.len() / 10;
+            let from = random.random_range(2 * tenth..=5 * tenth);
+            let to = from + random.random_range(tenth..=4 * tenth);
+            subject.text = [&words[..from], &words[to..]].concat().concat();
+        }
+    }
+    Prompt::from_turns(turns)
 }
 
 /// The prompt with a few words in front that ask for nothing.
@@ -101,6 +123,20 @@ mod tests {
         let roles: Vec<Role> = varied.turns().iter().map(|turn| turn.role).collect();
         assert_eq!(roles, [Role::User, Role::Assistant, Role::User]);
         assert_eq!((varied.subject(), varied.turns()[0].text.as_str()), (TEXT, "what is the tallest tree?"));
+    }
+
+    #[test]
+    fn long_texts_lose_some_of_their_middle() {
+        let always = AugmentRecipe { truncate: 1.0 - f64::EPSILON, ..AugmentRecipe::default() };
+        assert_eq!(vary(&always, 0, 0), Prompt::from_text(TEXT), "too short to be cut");
+        let words: Vec<String> = (0..200).map(|word| format!("w{word}")).collect();
+        let augment = Augment { recipe: &always, seed: 1, others: &[] };
+        for row in 0..50 {
+            let varied = augment.vary(&Prompt::from_text(words.join(" ")), 0, row);
+            let left: Vec<&str> = varied.subject().split(' ').collect();
+            assert!((120..=180).contains(&left.len()), "{}", left.len());
+            assert!(left[..40] == words[..40] && left[left.len() - 20..] == words[180..], "{left:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use pointsman_eval::metrics::{CoveragePoint, RiskCoverage, Scored};
 use toml::{Table, Value};
 
 use crate::corpus::Example;
-use crate::scores::{Output, Rounding, Scores, argmax};
+use crate::scores::{Output, Rounding, Scores, argmax, ratio};
 
 /// Shares of answers that the card's risk–coverage curve is given at.
 const COVERAGES: [f64; 8] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
@@ -46,7 +46,7 @@ pub(crate) fn rounding(rounding: &Rounding) -> Table {
 }
 
 /// What abstaining below a confidence costs and buys: `coverage`, the share of prompts answered, and `accuracy` of those
-/// (risk–coverage curve, El-Yaniv and Wiener 2010). Nothing if no row has a task.
+/// (risk–coverage curve, El-Yaniv and Wiener 2010), at some shares and at the model's own threshold. Nothing if no row has a task.
 pub(crate) fn risk_coverage(
     rows: &[&Example],
     outputs: &[Output],
@@ -71,8 +71,20 @@ pub(crate) fn risk_coverage(
             ("accuracy".to_owned(), rounded(1.0 - point.risk)),
         ]))
     };
-    let points: Vec<Value> = COVERAGES.iter().filter_map(|at| curve.at(*at)).map(point).collect();
-    (!points.is_empty()).then_some(Value::Array(points))
+    let mut points: Vec<CoveragePoint> = COVERAGES.iter().filter_map(|at| curve.at(*at)).collect();
+    if !points.is_empty() {
+        points.extend(own_threshold(&scored, calibration.abstain_below.into()));
+        points.sort_by(|a, b| b.threshold.total_cmp(&a.threshold));
+    }
+    (!points.is_empty()).then(|| Value::Array(points.into_iter().map(point).collect()))
+}
+
+/// The point at `threshold`; none if nothing is as sure.
+fn own_threshold(scored: &[Scored], threshold: f64) -> Option<CoveragePoint> {
+    let answered = scored.iter().filter(|scored| scored.confidence >= threshold);
+    let (count, wrong) = (answered.clone().count(), answered.filter(|scored| !scored.correct).count());
+    let (coverage, risk) = (ratio(count, scored.len()), ratio(wrong, count));
+    (count > 0).then_some(CoveragePoint { threshold, coverage, risk })
 }
 
 #[cfg(test)]
@@ -97,7 +109,8 @@ mod tests {
         let examples: Vec<Example> = (0..10).map(|i| example(usize::from(i < 2))).collect();
         let outputs: Vec<Output> =
             (0..10u8).map(|i| Output { task: vec![f32::from(i) + 0.1, 0.0], ability: 0.0 }).collect();
-        let curve = risk_coverage(&examples.iter().collect::<Vec<_>>(), &outputs, &Calibration::default());
+        let calibration = Calibration { abstain_below: 0.8, ..Calibration::default() };
+        let curve = risk_coverage(&examples.iter().collect::<Vec<_>>(), &outputs, &calibration);
         let curve = curve.expect("rows have tasks");
         let points: Vec<(f64, f64)> = curve
             .as_array()
@@ -107,9 +120,12 @@ mod tests {
                 (point["coverage"].as_float().expect("share"), point["accuracy"].as_float().expect("share"))
             })
             .collect();
-        assert_eq!(points.len(), COVERAGES.len());
+        assert_eq!(points.len(), COVERAGES.len() + 1);
         assert_eq!(points[5], (0.8, 1.0));
-        assert_eq!(points[7], (1.0, 0.8));
+        // The third is σ(2.1) = 0.89 sure, the second 0.75: the own threshold lies between the two.
+        assert_eq!(points[6], (0.8, 1.0));
+        assert_eq!(curve[6]["abstain_below"].as_float(), Some(0.8));
+        assert_eq!(points[8], (1.0, 0.8));
         assert_eq!(risk_coverage(&[], &[], &Calibration::default()), None);
     }
 

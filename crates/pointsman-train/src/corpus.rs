@@ -1,6 +1,6 @@
 //! From a recipe's sources to examples with targets, each on one side of the split.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use pointsman_domain::{Prompt, Vocabulary};
@@ -96,6 +96,7 @@ impl Corpus {
     pub fn read(recipe: &Recipe, data: Option<&Path>) -> Result<Self, TrainError> {
         let vocabulary = recipe.vocabulary().map_err(|message| TrainError::Data { message })?;
         let mut candidates = Vec::new();
+        let mut taken = HashSet::new();
         for (i, source) in recipe.tasks.iter().enumerate() {
             let mut rows = task_rows(source, &vocabulary, data)?;
             if source.share < 1.0 {
@@ -104,6 +105,9 @@ impl Corpus {
             if let Some(limit) = source.per_label {
                 rows = at_most_per_label(rows, limit, recipe.seed ^ i as u64);
             }
+            // Sources may overlap, such as all files and the newest ones; within one, equal rows stay.
+            rows.retain(|row| !taken.contains(&identity(row)));
+            taken.extend(rows.iter().map(identity));
             candidates.extend(rows);
         }
         for (i, source) in recipe.outcomes.iter().enumerate() {
@@ -150,6 +154,12 @@ impl Corpus {
 struct Candidate {
     example: Example,
     stated: Option<Split>,
+}
+
+/// Source, id and text: what makes two rows the same.
+fn identity(row: &Candidate) -> (String, String, String) {
+    let Example { source, id, prompt, .. } = &row.example;
+    (source.clone(), id.clone(), prompt.subject().to_owned())
 }
 
 fn task_rows(
@@ -392,6 +402,31 @@ mod tests {
         assert!((common - 0.5 * (7.0f32 / 16.0).powf(0.99)).abs() < 1e-6, "{common}");
         assert!((middle - 0.5 * (7.0f32 / 4.0).powf(0.99)).abs() < 1e-6, "{middle}");
         assert_eq!(rare, 2.0, "seven to one is cut to four");
+    }
+
+    #[test]
+    fn a_row_of_two_sources_counts_once() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for (name, rows) in [("a1", 3), ("b1", 2)] {
+            let row = |row| {
+                format!(
+                    "{{\"id\":\"{row}\",\"text\":\"{name} {row}\",\"task\":\"chat\",\"batch\":\"{name}\"}}"
+                )
+            };
+            let rows: Vec<String> = (0..rows).map(row).collect();
+            std::fs::write(folder.path().join(format!("{name}.jsonl")), rows.join("\n")).expect("written");
+        }
+        let recipe = |second: &str| -> Recipe {
+            let text = format!(
+                "name = \"n\"\nversion = \"1\"\nseed = 1\nlicence = \"MIT\"\nwindow = 32\nabstain_below = 0.3\n\
+                 backbone = {{ source = \"s\", name = \"b\", licence = \"MIT\", attribution = \"B\" }}\n\
+                 split = {{ near_duplicate = 0.99 }}\n[[tasks]]\nfiles = \"$DATA/*.jsonl\"\n[[tasks]]\nfiles = \"$DATA/{second}\"\n\
+                 [fit]\nepochs = 1\nbatch = 1\n"
+            );
+            toml::from_str(&text).expect("a recipe")
+        };
+        let count = |second| Corpus::read(&recipe(second), Some(folder.path())).expect("read").examples.len();
+        assert_eq!((count("b*.jsonl"), count("*.jsonl")), (5, 5));
     }
 
     #[test]

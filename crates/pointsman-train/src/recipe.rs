@@ -196,6 +196,8 @@ pub struct AugmentRecipe {
     pub system_prompt: f64,
     /// A greeting or the like at the start.
     pub lead_in: f64,
+    /// A stretch in the middle of a long text left out.
+    pub truncate: f64,
     /// An earlier exchange about something else, for prompts of one turn.
     pub conversation: f64,
 }
@@ -338,6 +340,7 @@ impl Recipe {
             ("augment.politeness", self.augment.politeness),
             ("augment.system_prompt", self.augment.system_prompt),
             ("augment.lead_in", self.augment.lead_in),
+            ("augment.truncate", self.augment.truncate),
             ("augment.conversation", self.augment.conversation),
             ("fit.balance", self.fit.balance),
             ("abstain_below", self.abstain_below.into()),

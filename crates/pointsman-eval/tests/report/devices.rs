@@ -34,7 +34,12 @@ fn contender(name: &str, factor: f64, joules: Option<f64>) -> Contender {
 fn report() -> DevicesReport {
     DevicesReport {
         date: "2026-11-21".to_owned(),
-        machine: Machine { processor: "Made-up 9".to_owned(), threads: 2, system: "linux x86_64".to_owned() },
+        machine: Machine {
+            processor: "Made-up 9".to_owned(),
+            threads: 2,
+            system: "linux x86_64".to_owned(),
+            gpus: Vec::new(),
+        },
         model: "tiny 1".to_owned(),
         contenders: vec![contender("cpu int8", 1.0, Some(0.5)), contender("torch", 2.5, None)],
         passed_over: Vec::new(),

@@ -156,7 +156,7 @@ fn label(classifier: &Classifier, window: Stage<Prepared>) -> Result<Stage<Label
     let labels = classifier.label_prepared(&prompts)?;
     ensure!(
         prompts.is_empty() || labels.iter().any(Option::is_some),
-        "the model's output is not finite for any row; its weights are damaged, or the precision is too low for them"
+        "the model's output is not finite for any row; its weights are damaged, or they are too large for f16, so choose precision `bf16`"
     );
     let mut labels = labels.into_iter();
     let with_labels = |place: Result<Key, BadRow>| {

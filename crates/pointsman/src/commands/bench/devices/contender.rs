@@ -105,27 +105,32 @@ impl Contender {
         None
     }
 
-    /// The number that the system knows it by.
-    pub(super) fn process_id(&self) -> u32 {
-        self.process.id()
+    /// The numbers that the system knows it by, with those of the processes that it started.
+    pub(super) fn process_ids(&self) -> Vec<u32> {
+        tree(self.process.id())
     }
 
     /// The most memory that the process had in use, in bytes, with that of the processes that it started: a shell's is next
     /// to nothing.
     pub(super) fn peak_memory(&self) -> Option<u64> {
-        peak_memory(self.process.id())
+        let told: Vec<u64> = self.process_ids().into_iter().filter_map(peak_memory).collect();
+        (!told.is_empty()).then(|| told.iter().sum())
     }
 }
 
+/// The process, and those that it started, and those that these started. Systems that do not tell leave them out.
+fn tree(process: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let children = children.unwrap_or_default();
+    let below = children.split_whitespace().filter_map(|id| id.parse().ok()).flat_map(tree);
+    [process].into_iter().chain(below).collect()
+}
+
 fn peak_memory(process: u32) -> Option<u64> {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{process}/{file}"));
-    let status = read("status").ok()?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let own: u64 = line.split_whitespace().next()?.parse().ok()?;
-    // Systems without this file leave the children out.
-    let children = read(&format!("task/{process}/children")).unwrap_or_default();
-    let theirs = children.split_whitespace().filter_map(|id| peak_memory(id.parse().ok()?));
-    Some((own << 10) + theirs.sum::<u64>())
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 impl Drop for Contender {

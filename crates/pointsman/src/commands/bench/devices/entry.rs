@@ -71,7 +71,7 @@ impl Entry {
         let Self { process, mut line } = self;
         if let Some(process) = process {
             line.peak_memory = process.peak_memory();
-            line.gpu_memory = gpus.memory_of(process.process_id());
+            line.gpu_memory = gpus.memory_of(&process.process_ids());
         }
         line.fits =
             line.batches().into_iter().filter_map(|batch| CostFit::new(&line.figures, batch)).collect();

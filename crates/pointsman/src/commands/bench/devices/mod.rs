@@ -57,7 +57,7 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<Outcome> {
     bar.finish_and_clear();
     let report = DevicesReport {
         date: time::utc(time::now_us()).chars().take(10).collect(),
-        machine: machine(),
+        machine: machine(&gpus),
         model: format!("{} {}", card.name, card.version),
         contenders: entries.into_iter().map(|entry| entry.finish(&gpus)).collect(),
         passed_over,
@@ -135,14 +135,14 @@ fn cosine(a: &[f32], b: &[f32]) -> Option<f64> {
 }
 
 /// What this machine is, as far as it says so.
-fn machine() -> Machine {
+fn machine(gpus: &Gpus) -> Machine {
     let said = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = said.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let processor =
         name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
-    Machine { processor, threads, system }
+    Machine { processor, threads, system, gpus: gpus.names() }
 }
 
 #[cfg(test)]

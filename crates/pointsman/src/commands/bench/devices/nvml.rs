@@ -13,6 +13,16 @@ impl Gpus {
         Self(Nvml::init().ok())
     }
 
+    /// Each GPU with its memory and the driver, for people.
+    pub(super) fn names(&self) -> Vec<String> {
+        let driver = self.0.as_ref().and_then(|nvml| nvml.sys_driver_version().ok()).unwrap_or_default();
+        let name = |device: Device<'_>| {
+            let gigabytes = device.memory_info().map_or(0, |memory| memory.total >> 30);
+            Some(format!("{} {gigabytes} GiB, driver {driver}", device.name().ok()?))
+        };
+        self.devices().filter_map(name).collect()
+    }
+
     /// Millijoules of all GPUs since the driver was loaded; none if one of them does not tell (before Volta).
     pub(super) fn millijoules(&self) -> Option<u64> {
         let spent = self.devices().map(|device| device.total_energy_consumption().ok());
@@ -20,15 +30,17 @@ impl Gpus {
         (!spent.is_empty()).then(|| spent.iter().sum())
     }
 
-    /// Bytes on GPUs that the process `pid` holds now; none if it has nothing there or that is not told.
-    pub(super) fn memory_of(&self, pid: u32) -> Option<u64> {
+    /// Bytes on GPUs that the processes `pids` hold now; none if they have nothing there or that is not told, as in containers
+    /// that number processes anew.
+    pub(super) fn memory_of(&self, pids: &[u32]) -> Option<u64> {
         let processes = self.devices().filter_map(|device| device.running_compute_processes().ok()).flatten();
-        let held = processes.filter(|process| process.pid == pid).filter_map(|process| {
-            match process.used_gpu_memory {
-                UsedGpuMemory::Used(bytes) => Some(bytes),
-                UsedGpuMemory::Unavailable => None,
-            }
-        });
+        let held =
+            processes.filter(|process| pids.contains(&process.pid)).filter_map(|process| {
+                match process.used_gpu_memory {
+                    UsedGpuMemory::Used(bytes) => Some(bytes),
+                    UsedGpuMemory::Unavailable => None,
+                }
+            });
         Some(held.sum()).filter(|bytes| *bytes > 0)
     }
 
@@ -45,8 +57,8 @@ mod tests {
     #[test]
     fn without_a_driver_nothing_is_told() {
         let none = Gpus(None);
-        assert_eq!((none.millijoules(), none.memory_of(1)), (None, None));
+        assert_eq!((none.millijoules(), none.memory_of(&[1]), none.names()), (None, None, Vec::new()));
         // With one, a process that cannot be there holds nothing.
-        assert_eq!(Gpus::find().memory_of(u32::MAX), None);
+        assert_eq!(Gpus::find().memory_of(&[u32::MAX]), None);
     }
 }
