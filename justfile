@@ -113,7 +113,7 @@ chaos seconds="60" rate="200":
 
 # Label quality on the project's own test split, with a floor, and which labels moved since the file in git
 eval: _program
-    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.845 --against models/pointsman-small/test-items.csv
+    {{program}} eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.85 --against models/pointsman-small/test-items.csv
     {{program}} --model models/pointsman-multi eval tasks --input datasets/pointsman-prompts/*.jsonl --split test --floor 0.925 --against models/pointsman-multi/test-items.csv
 
 # Write the label of each test prompt anew (of `small` or `multi`), after a change that should move some
@@ -152,9 +152,10 @@ test-crash: _venv
     cargo build --release --locked
     POINTSMAN_CRASH_RATE=500 POINTSMAN_CRASH_SECONDS=10 POINTSMAN_BIN="{{justfile_directory()}}/target/release/pointsman" {{venv}}/bin/python -m pytest -q -s tests/clients/test_crash.py
 
-# Train the embedded model: `just train ../data path/to/all-MiniLM-L6-v2`
+# Train the embedded model, both stages: `just train ../data path/to/all-MiniLM-L6-v2`
 train data backbone:
-    cargo run --release --locked -- train --recipe datasets/recipes/small.toml --data {{data}} --backbone {{backbone}}
+    cargo run --release --locked -- train --recipe datasets/recipes/small.toml --data {{data}} --backbone {{backbone}} --out target/first
+    cargo run --release --locked -- train --recipe datasets/recipes/small-steady.toml --data {{data}} --backbone target/first/pointsman-small
 
 # Everything that CI checks
 ci: fmt-check lint doc deny unused check-metal test-clients eval test
