@@ -141,7 +141,8 @@ def main():
     parser.add_argument("--backbone")
     parser.add_argument("--engine", help="such as bf16, on processors that have it")
     parser.add_argument("--share", type=float, default=0.125)
-    parser.add_argument("--only", nargs="*", help="names of runs; all when left out")
+    names = [name for name, *_ in runs(0.125)]
+    parser.add_argument("--only", nargs="+", help=f"names of runs, such as {', '.join(names)}; all when left out")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=FILE[:MAPPING]")
     args = parser.parse_args()
     args.program = args.program.resolve()
@@ -152,6 +153,8 @@ def main():
             markdown, toml = tables(rows)
             (args.out / "table.md").write_text(markdown)
             (args.out / "table.toml").write_text(toml)
+    if not rows:
+        parser.error(f"--only names no run; with this share they are {', '.join(name for name, *_ in runs(args.share))}")
     print(markdown)
 
 

@@ -501,7 +501,13 @@ mod tests {
 
     #[test]
     fn the_recipes_of_the_repository_can_be_run_on_fetched_files() {
-        for (name, languages) in [("small", vec!["en"]), ("multi", Vec::new())] {
+        let recipes = [
+            ("small", vec!["en"]),
+            ("small-steady", vec!["en"]),
+            ("multi", vec![]),
+            ("multi-steady", vec![]),
+        ];
+        for (name, languages) in recipes {
             let path = format!("{}/../../datasets/recipes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&path).expect("there");
             let whole = Recipe::parse(&text).expect("valid");

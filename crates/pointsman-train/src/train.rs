@@ -146,19 +146,19 @@ fn with_later_heads(
     progress: &mut dyn Progress,
 ) -> Result<Vec<u8>, TrainError> {
     let Training { recipe, backbone, device, .. } = training;
-    let encoder = |bytes: &[u8]| -> Result<Encoder, TrainError> {
-        let vb = VarBuilder::from_tensors(read_back(bytes)?, DType::F32, device);
-        Ok(Encoder::with_engine(&backbone.config, training.engine, &vb)?)
-    };
+    if recipe.difficulty.is_none() && recipe.languages.is_empty() {
+        return Ok(bytes);
+    }
+    let vb = VarBuilder::from_tensors(read_back(&bytes)?, DType::F32, device);
+    let encoder = &Encoder::with_engine(&backbone.config, training.engine, &vb)?;
     if let (Some(items), Some(difficulty)) = (training.difficulty, &recipe.difficulty) {
-        let encoder = &encoder(&bytes)?;
         let refit = Refit { encoder, tokenizer, device, recipe: difficulty, seed: recipe.seed };
         let head = refit.run(items, &sides[0], progress)?;
         refit.note(items, &head, card);
         bytes = with_head(&bytes, &head.encoded)?;
     }
     if !recipe.languages.is_empty() {
-        let fit = LanguageFit { encoder: &encoder(&bytes)?, device, languages: &recipe.languages };
+        let fit = LanguageFit { encoder, device, languages: &recipe.languages };
         bytes = fit.run(&bytes, sides, card, progress)?;
     }
     Ok(bytes)

@@ -100,13 +100,14 @@ pub(super) fn is_image_prompt(text: &str) -> bool {
 /// either nothing but style in two or in somebody's manner in one.
 fn is_style_list(phrases: &[&str]) -> bool {
     let all = || phrases.iter().copied();
+    // Most texts are done here, before anything is counted.
+    if phrases.len() < 3 || !all().any(|phrase| mentions(phrase, &STYLES)) {
+        return false;
+    }
     let short = all().filter(|phrase| phrase.split_whitespace().count() <= 5).count();
     let styled = all().filter(|phrase| mentions(phrase, &STYLES) || is_manner(phrase)).count();
     let bare = all().filter(|phrase| STYLES.contains(phrase) || is_bare_manner(phrase)).count();
     let has_bare_style = all().any(|phrase| STYLES.contains(&phrase));
-    if phrases.len() < 3 || !all().any(|phrase| mentions(phrase, &STYLES)) {
-        return false;
-    }
     let long_list = phrases.len() >= 5 && short * 3 >= phrases.len() * 2 && styled >= 2;
     let short_list = has_bare_style && bare >= 2 && bare < phrases.len();
     long_list || (short == phrases.len() && (short_list || all().any(|phrase| phrase.starts_with("by "))))
